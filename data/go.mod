@@ -1,0 +1,3 @@
+module github.com/asfotec/churn/data
+
+go 1.26

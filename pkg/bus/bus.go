@@ -1,0 +1,99 @@
+// Package bus is what the pipeline needs of a log of records: publish,
+// consume in a group, read from a position, provision.
+package bus
+
+import (
+	"context"
+	"time"
+)
+
+// Record is one record of a topic. Topic is the name on the broker, prefix
+// included.
+type Record struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Key       []byte
+	Value     []byte
+	Headers   []Header
+	Time      time.Time
+}
+
+// Header is one header of a record. Keys may repeat; order is kept.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Publisher appends records.
+type Publisher interface {
+	// Publish returns nil only when every in-sync replica has acknowledged
+	// every record. After an error any of them may have been written: publish
+	// again. The partition follows from the key (murmur2, as Kafka's own
+	// producers do). Errors are of kind Transient, or Invalid (record too
+	// large, unknown topic).
+	Publish(ctx context.Context, records ...Record) error
+}
+
+// Handle processes one record. Returning nil allows its offset to be
+// committed.
+type Handle func(ctx context.Context, r Record) error
+
+// Subscriber consumes in a group.
+type Subscriber interface {
+	// Subscribe joins the group and calls handle for each record of the topics:
+	// in order within a partition, at most concurrency partitions at once.
+	// A record's offset is committed, with the generation's fence, only after
+	// handle returned nil. It returns nil when ctx is done, after the handlers
+	// in flight have ended and the group is left; otherwise the first error of
+	// a handler, whose record will be delivered again. A broker that is away is
+	// waited for, not an error. When a partition is taken away, its handler's
+	// context is cancelled.
+	Subscribe(ctx context.Context, group string, topics []string, concurrency int, handle Handle) error
+}
+
+// Reader reads a topic without a group.
+type Reader interface {
+	// Read calls handle for each record of every partition of the topic, in
+	// order within a partition. With follow it goes on with new records until
+	// ctx is done or handle fails; without, it returns nil at the end offsets
+	// seen at the start. Start says where it begins.
+	Read(ctx context.Context, topic string, start Start, follow bool, handle Handle) error
+}
+
+// Start is where a Reader begins.
+type Start int
+
+// The starts.
+const (
+	FromFirst Start = iota // the oldest record kept
+	FromLast               // after the newest record at the time of the call
+)
+
+// TopicConfig is what a topic is created with.
+type TopicConfig struct {
+	Name       string
+	Partitions int
+	Retention  time.Duration // 0: for ever
+	Compacted  bool
+}
+
+// Admin provisions topics.
+type Admin interface {
+	// Ensure creates the topics that are missing, and returns when every
+	// partition has a leader. Existing topics are left as they are.
+	Ensure(ctx context.Context, topics ...TopicConfig) error
+	// Topics lists the names of existing topics.
+	Topics(ctx context.Context) ([]string, error)
+	// Ping returns nil if the broker answers.
+	Ping(ctx context.Context) error
+}
+
+// Bus is all of it.
+type Bus interface {
+	Publisher
+	Subscriber
+	Reader
+	Admin
+	Close() error
+}

@@ -1,0 +1,39 @@
+// Package stage runs a stage: a function from one event to the events that
+// follow from it. The same value runs behind a consumer group, in the
+// all-in-one process, from the command line on one event, and under an audit.
+package stage
+
+import (
+	"context"
+
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+)
+
+// Handler answers one event with the events that follow from it. It is
+// deterministic (same event and artifacts, same bytes out) and idempotent. It
+// knows nothing of the broker.
+type Handler interface {
+	Handle(ctx context.Context, e event.Event) ([]event.Event, error)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(ctx context.Context, e event.Event) ([]event.Event, error)
+
+// Handle calls f.
+func (f HandlerFunc) Handle(ctx context.Context, e event.Event) ([]event.Event, error) {
+	return f(ctx, e)
+}
+
+// Stage is a handler with its name and the topics it reacts to.
+type Stage struct {
+	Service churn.Service
+	Topics  []churn.Topic
+	Handler Handler
+	// Ordered stages try a transient error again in place, for as long as it
+	// takes, rather than let later records of the partition overtake: the gate.
+	Ordered bool
+}
+
+// Middleware wraps a handler with one behaviour.
+type Middleware func(Handler) Handler
