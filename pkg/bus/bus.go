@@ -55,20 +55,19 @@ type Subscriber interface {
 // Reader reads a topic without a group.
 type Reader interface {
 	// Read calls handle for each record of every partition of the topic, in
-	// order within a partition. With follow it goes on with new records until
-	// ctx is done or handle fails; without, it returns nil at the end offsets
-	// seen at the start. Start says where it begins.
-	Read(ctx context.Context, topic string, start Start, follow bool, handle Handle) error
+	// order within a partition, never two at once, beginning at from. With
+	// follow it goes on with new records until ctx is done (then it returns nil)
+	// or handle fails; without, it returns nil at the end offsets seen at the
+	// start of the call.
+	Read(ctx context.Context, topic string, from Position, follow bool, handle Handle) error
+
+	// End returns the position after the newest record of each partition.
+	End(ctx context.Context, topic string) (Position, error)
 }
 
-// Start is where a Reader begins.
-type Start int
-
-// The starts.
-const (
-	FromFirst Start = iota // the oldest record kept
-	FromLast               // after the newest record at the time of the call
-)
+// Position is the next offset to read of each partition. A partition that is
+// not in it is read from its oldest record; nil is the beginning of the topic.
+type Position map[int]int64
 
 // TopicConfig is what a topic is created with.
 type TopicConfig struct {
