@@ -1,0 +1,92 @@
+package fold_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/fold"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+// aRun returns the events of a run that ends promoted as version 7.
+func aRun() []event.Event {
+	plan := &eventv1.Plan{Model: "m"}
+	request := event.Event{
+		Topic: churn.RetrainRequested, ID: "r1", Time: time.Unix(1000, 0).UTC(),
+		Type: churn.RetrainRequested.Type(), Data: &eventv1.RetrainRequested{Model: "m"},
+	}
+	features := request.Reply(churn.Featurizer, churn.FeaturesReady, 0, "k", &eventv1.FeaturesReady{Plan: plan})
+	trained := features.Reply(churn.Trainer, churn.ModelTrained, 0, "k", &eventv1.ModelTrained{Plan: plan})
+	evaluated := trained.Reply(churn.Evaluator, churn.ModelEvaluated, 0, "m",
+		&eventv1.ModelEvaluated{Plan: plan, Metrics: &eventv1.Metrics{Auc: 0.84}})
+	promoted := evaluated.Reply(churn.Gate, churn.ModelPromoted, 0, "m",
+		&eventv1.ModelPromoted{Plan: plan, Model: "m", Version: 7})
+	return []event.Event{request, features, trained, evaluated, promoted}
+}
+
+func TestStatusFollowsTheEvents(t *testing.T) {
+	want := []fold.Status{fold.Requested, fold.Training, fold.Evaluate, fold.Deciding, fold.Promoted}
+	runs := fold.Runs{}
+	for i, e := range aRun() {
+		runs.Add(e)
+		if got := runs[e.Run()].Status(); got != want[i] {
+			t.Errorf("after %s: status %q, want %q", e.Topic, got, want[i])
+		}
+	}
+	run := runs.Sorted()[0]
+	if run.Version() != 7 || run.Metrics().GetAuc() != 0.84 || run.Model != "m" {
+		t.Errorf("version %d, AUC %v, model %q", run.Version(), run.Metrics().GetAuc(), run.Model)
+	}
+}
+
+func TestOrderAndDuplicationDoNotMatter(t *testing.T) {
+	want := aRun()
+	rapid.Check(t, func(t *rapid.T) {
+		events := aRun()
+		for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(want)-1), 0, 10).Draw(t, "duplicates") {
+			events = append(events, want[i])
+		}
+		seed := rapid.Uint64().Draw(t, "seed")
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+		runs := fold.Runs{}
+		for _, e := range events {
+			runs.Add(e)
+		}
+		if len(runs) != 1 {
+			t.Fatalf("%d runs, want 1", len(runs))
+		}
+		run := runs.Sorted()[0]
+		if run.Status() != fold.Promoted || run.Version() != 7 || !run.RequestedAt.Equal(time.Unix(1000, 0)) {
+			t.Fatalf("status %s, version %d, requested %s", run.Status(), run.Version(), run.RequestedAt)
+		}
+		timeline := run.Timeline()
+		for i, e := range timeline {
+			if e.ID != want[i].ID {
+				t.Fatalf("timeline[%d] is %s, want %s", i, e.Topic, want[i].Topic)
+			}
+		}
+	})
+}
+
+func TestAMendedRunOutweighsItsFailure(t *testing.T) {
+	events := aRun()
+	failed := events[1].Reply(churn.Trainer, churn.RunFailed, 0, "m", &eventv1.RunFailed{Model: "m"})
+	runs := fold.Runs{}
+	for _, e := range append(events[:2], failed) {
+		runs.Add(e)
+	}
+	if got := runs.Sorted()[0].Status(); got != fold.Failed {
+		t.Fatalf("status %q, want failed", got)
+	}
+	for _, e := range aRun() {
+		runs.Add(e)
+	}
+	if got := runs.Sorted()[0].Status(); got != fold.Promoted {
+		t.Fatalf("status %q, want promoted", got)
+	}
+}
