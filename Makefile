@@ -1,0 +1,118 @@
+# The whole project from two commands: `make run` and `make test`.
+# Everything they need comes from the package registries; needed beforehand are
+# Go 1.26, Python 3.11 or later with pip and venv, and make.
+
+SHELL        := bash
+.SHELLFLAGS  := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+DATA      ?= data/telco_churn.csv
+STATE     ?= .churn
+MODULES   := $(shell sed -n 's/^\t\(\.[^ ]*\)$$/\1/p' go.work)
+PACKAGES  := $(addsuffix /...,$(MODULES))
+GIT_SHA   := $(shell git rev-parse HEAD 2>/dev/null)
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS   := -s -w -X github.com/asfotec/churn/pkg/config.Version=$(VERSION)
+SERVICES  := featurizer trainer evaluator gate
+GO        := CGO_ENABLED=0 go
+PY        := services/modelservice/.venv/bin
+
+export GIT_SHA
+export CHURN_STATE_DIR := $(STATE)
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ The main job
+
+.PHONY: run
+run: churnctl lightgbm modelservice ## Retrain DATA=file from request to promoted, then serve one prediction
+	@bin/churnctl quickstart --data "$(DATA)"
+
+.PHONY: up
+up: churnctl lightgbm modelservice ## Keep the local stack running: broker, store, services, ModelService
+	@bin/churnctl up
+
+##@ Building
+
+.PHONY: build
+build: churnctl services ## Build churnctl and the service binaries into bin/
+
+.PHONY: churnctl
+churnctl:
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/churnctl ./cmd/churnctl
+
+.PHONY: services
+services:
+	@for s in $(SERVICES); do $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/$$s ./services/$$s/cmd/$$s; done
+
+.PHONY: lightgbm
+lightgbm: ## Get the hash-pinned LightGBM library into build/
+	@scripts/lightgbm.sh
+
+.PHONY: modelservice
+modelservice: ## Install ModelService's hash-pinned requirements into its virtual environment
+	@services/modelservice/setup.sh
+
+.PHONY: modelservice-dev
+modelservice-dev:
+	@services/modelservice/setup.sh --dev
+
+.PHONY: modules
+modules: ## Build every module by itself, as the images do
+	@for m in $(MODULES); do echo "GOWORK=off go build $$m"; (cd $$m && GOWORK=off $(GO) build ./...); done
+
+##@ Checking
+
+.PHONY: test
+test: build modules lightgbm modelservice-dev ## Run every test
+	$(GO) vet $(PACKAGES)
+	$(GO) test -timeout 20m $(PACKAGES)
+	$(PY)/pytest -q services/modelservice
+
+.PHONY: race
+race: lightgbm modelservice-dev ## Run the Go tests under the race detector
+	CGO_ENABLED=1 go test -race -timeout 30m $(addsuffix /...,$(filter-out ./test ./bench,$(MODULES)))
+
+.PHONY: lint
+lint: bin/golangci-lint modelservice-dev proto-check ## Run every linter
+	$(GO) vet $(PACKAGES)
+	bin/golangci-lint run $(PACKAGES)
+	$(PY)/ruff check services/modelservice
+	$(PY)/ruff format --check services/modelservice
+	$(PY)/mypy --config-file services/modelservice/pyproject.toml services/modelservice/modelservice
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZTIME each
+	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
+
+.PHONY: bench
+bench: build lightgbm modelservice-dev ## Measure against the Python scripts
+	@bench/run.sh
+
+##@ Schemas
+
+.PHONY: proto
+proto: bin/buf bin/protoc-gen-go modelservice-dev ## Generate Go and Python code from proto/
+	PATH="$(CURDIR)/bin:$(CURDIR)/$(PY):$$PATH" bin/buf format -w
+	PATH="$(CURDIR)/bin:$(CURDIR)/$(PY):$$PATH" bin/buf generate
+
+.PHONY: proto-check
+proto-check: bin/buf bin/protoc-gen-go modelservice-dev ## Lint the schemas, check for breaking changes and that generated code is current
+	@PATH="$(CURDIR)/bin:$(CURDIR)/$(PY):$$PATH" scripts/proto-check.sh
+
+bin/buf: tools/buf/go.mod
+	cd tools/buf && GOWORK=off $(GO) build -o ../../$@ github.com/bufbuild/buf/cmd/buf
+
+bin/protoc-gen-go: proto/gen/go.mod
+	cd proto/gen && GOWORK=off $(GO) build -o ../../$@ google.golang.org/protobuf/cmd/protoc-gen-go
+
+bin/golangci-lint: tools/golangci-lint/go.mod
+	cd tools/golangci-lint && GOWORK=off $(GO) build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+##@ Cleaning
+
+.PHONY: clean
+clean: ## Remove what was built; the state folder stays
+	rm -rf bin build
