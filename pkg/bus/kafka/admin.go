@@ -1,0 +1,151 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+
+	"github.com/asfotec/churn/pkg/bus"
+	"github.com/asfotec/churn/pkg/churn"
+)
+
+// Ensure implements bus.Admin.
+func (b *Bus) Ensure(ctx context.Context, topics ...bus.TopicConfig) error {
+	const op = "kafka.Ensure"
+	if err := b.retry(ctx, op, func(ctx context.Context) error { return b.create(ctx, topics) }); err != nil {
+		return err
+	}
+	return b.retry(ctx, op, func(ctx context.Context) error { return b.led(ctx, topics) })
+}
+
+// create makes the topics that are missing.
+func (b *Bus) create(ctx context.Context, topics []bus.TopicConfig) error {
+	there, err := b.names(ctx)
+	if err != nil {
+		return err
+	}
+	req := &kafka.CreateTopicsRequest{}
+	for _, t := range topics {
+		if !slices.Contains(there, t.Name) {
+			req.Topics = append(req.Topics, b.creation(t))
+		}
+	}
+	if len(req.Topics) == 0 {
+		return nil
+	}
+	res, err := b.client.CreateTopics(ctx, req)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for name, err := range res.Errors {
+		if err == nil || errors.Is(err, kafka.TopicAlreadyExists) {
+			continue
+		}
+		if retriable(err) {
+			return err
+		}
+		errs = append(errs, fmt.Errorf("topic %s: %w", name, err))
+	}
+	return churn.E("kafka.create", churn.Invalid, errors.Join(errs...))
+}
+
+func (b *Bus) creation(t bus.TopicConfig) kafka.TopicConfig {
+	c := kafka.TopicConfig{
+		Topic:             t.Name,
+		NumPartitions:     t.Partitions,
+		ReplicationFactor: b.config.ReplicationFactor,
+	}
+	if c.ReplicationFactor == 0 {
+		c.ReplicationFactor = -1
+	}
+	set := func(name, value string) {
+		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: value})
+	}
+	if b.config.ReplicationFactor > 1 {
+		set("min.insync.replicas", strconv.Itoa(b.config.ReplicationFactor-1))
+	}
+	if t.Compacted {
+		set("cleanup.policy", "compact")
+		return c
+	}
+	set("cleanup.policy", "delete")
+	set("retention.ms", strconv.FormatInt(retention(t.Retention), 10))
+	set("retention.bytes", "-1")
+	return c
+}
+
+// retention is in milliseconds; -1 keeps records for ever.
+func retention(d time.Duration) int64 {
+	if d == 0 {
+		return -1
+	}
+	return d.Milliseconds()
+}
+
+// led returns nil if every partition of the topics has a leader.
+func (b *Bus) led(ctx context.Context, topics []bus.TopicConfig) error {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.Name
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	m, err := b.client.Metadata(ctx, &kafka.MetadataRequest{Topics: names})
+	if err != nil {
+		return err
+	}
+	for _, t := range m.Topics {
+		if t.Error != nil {
+			return t.Error
+		}
+		for _, p := range t.Partitions {
+			if p.Error != nil {
+				return p.Error
+			}
+			if p.Leader.Host == "" {
+				return kafka.LeaderNotAvailable
+			}
+		}
+	}
+	return nil
+}
+
+// Topics implements bus.Admin. Names that begin with two underscores are the
+// broker's own and left out.
+func (b *Bus) Topics(ctx context.Context) (names []string, err error) {
+	b.refresh()
+	err = b.retry(ctx, "kafka.Topics", func(ctx context.Context) error {
+		names, err = b.names(ctx)
+		return err
+	})
+	return names, err
+}
+
+func (b *Bus) names(ctx context.Context) ([]string, error) {
+	m, err := b.client.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, t := range m.Topics {
+		if !t.Internal && !strings.HasPrefix(t.Name, "__") {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Ping implements bus.Admin. It asks once.
+func (b *Bus) Ping(ctx context.Context) error {
+	_, err := b.client.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
+	return b.fail("kafka.Ping", err)
+}

@@ -1,0 +1,245 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+	"go.uber.org/zap"
+
+	"github.com/asfotec/churn/pkg/bus"
+	"github.com/asfotec/churn/pkg/churn"
+)
+
+// Subscribe implements bus.Subscriber. A handler that does not end soon after
+// its context is cancelled holds up the group's rebalance, for at most
+// RebalanceTimeout; after that its commit is refused.
+func (b *Bus) Subscribe(ctx context.Context, group string, topics []string, concurrency int, handle bus.Handle) error {
+	const op = "kafka.Subscribe"
+	if group == "" || len(topics) == 0 {
+		return churn.Errorf(op, churn.Invalid, "a group and at least one topic must be named")
+	}
+	m := &member{
+		bus:    b,
+		group:  group,
+		topics: topics,
+		handle: handle,
+		slots:  make(chan struct{}, max(concurrency, 1)),
+		log:    b.config.Log.With(zap.String("group", group)),
+	}
+	return m.run(ctx)
+}
+
+// member is this process's part in a consumer group.
+type member struct {
+	bus    *Bus
+	group  string
+	topics []string
+	handle bus.Handle
+	slots  chan struct{} // one for each record that may be handled at a time
+	log    *zap.Logger
+	counts map[string]int // partitions of each topic, read before the last join
+}
+
+// run takes part in one generation of the group after the other.
+func (m *member) run(ctx context.Context) error {
+	var pause backoff
+	for ctx.Err() == nil {
+		err := m.join(ctx, &pause)
+		var failed handlerError
+		if errors.As(err, &failed) {
+			return failed.error
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		m.log.Warn("away from the group: joining again", zap.Error(err))
+		pause.wait(ctx)
+		m.bus.refresh()
+	}
+	return nil
+}
+
+// handlerError is the error of a handler, which ends the subscription.
+type handlerError struct{ error }
+
+// join joins the group and stays in it until ctx is done, a handler fails, or
+// the group cannot be reached.
+func (m *member) join(ctx context.Context, pause *backoff) error {
+	var err error
+	if m.counts, err = m.count(ctx); err != nil {
+		return err
+	}
+	g, err := kafka.NewConsumerGroup(m.config())
+	if err != nil {
+		return handlerError{churn.E("kafka.Subscribe", churn.Invalid, err)}
+	}
+	defer func() { _ = g.Close() }() // leaves the group; a failure means a session time-out
+	for {
+		gen, err := g.Next(ctx)
+		if errors.Is(err, kafka.RebalanceInProgress) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		pause.reset()
+		if err := m.generation(ctx, gen); err != nil {
+			return handlerError{err}
+		}
+	}
+}
+
+func (m *member) config() kafka.ConsumerGroupConfig {
+	c := m.bus.config
+	return kafka.ConsumerGroupConfig{
+		ID:                m.group,
+		Brokers:           c.Brokers,
+		Dialer:            m.bus.dialer,
+		Topics:            m.topics,
+		HeartbeatInterval: c.Heartbeat,
+		SessionTimeout:    c.SessionTimeout,
+		RebalanceTimeout:  c.RebalanceTimeout,
+		JoinGroupBackoff:  minPause, // after an error, join pauses and begins anew
+		StartOffset:       kafka.FirstOffset,
+		ErrorLogger:       kafka.LoggerFunc(m.log.Sugar().Debugf),
+	}
+}
+
+// generation handles the records of the partitions that are assigned to this
+// member, until the generation ends. Its error is a handler's.
+func (m *member) generation(ctx context.Context, gen *kafka.Generation) error {
+	m.log.Debug("joined", zap.Int32("generation", gen.ID), zap.Any("assigned", gen.Assignments))
+	var failed error
+	ended := make(chan struct{})
+	gen.Start(func(revoked context.Context) {
+		defer close(ended)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(revoked, cancel)()
+		failed = m.consume(ctx, cancel, gen)
+	})
+	<-ended
+	return failed
+}
+
+// consume runs one loop for each partition, the committer, and the watch on
+// partitions. When one of them ends, all end.
+func (m *member) consume(ctx context.Context, cancel context.CancelFunc, gen *kafka.Generation) error {
+	var (
+		loops sync.WaitGroup
+		once  sync.Once
+		first error
+	)
+	commits := newCommitter(gen.CommitOffsets)
+	for topic, assigned := range gen.Assignments {
+		for _, a := range assigned {
+			p := partition{topic, a.ID}
+			loops.Go(func() {
+				defer cancel()
+				if err := m.partition(ctx, p, a.Offset, commits); err != nil {
+					once.Do(func() { first = err })
+				}
+			})
+		}
+	}
+	loops.Go(func() { defer cancel(); m.watch(ctx) })
+	committing := make(chan struct{})
+	go func() {
+		defer close(committing)
+		defer cancel()
+		if err := commits.run(); err != nil {
+			m.log.Info("commit refused: the records will be delivered again", zap.Error(err))
+		}
+	}()
+	loops.Wait()
+	commits.close()
+	<-committing
+	return first
+}
+
+// partition handles the records of one partition in order. An error of a
+// handler whose partition was taken away is not one.
+func (m *member) partition(ctx context.Context, p partition, offset int64, commits *committer) error {
+	forever := func(int64) bool { return false }
+	if offset < 0 { // nothing committed yet
+		first, err := m.first(ctx, p)
+		if err != nil {
+			return nil
+		}
+		offset = first
+	}
+	return m.bus.tail(ctx, p, offset, true, forever, func(r bus.Record) error {
+		select {
+		case m.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		defer func() { <-m.slots }()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := m.handle(ctx, r); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		commits.done(p, r.Offset+1)
+		return nil
+	})
+}
+
+// first waits for the first offset of a partition.
+func (m *member) first(ctx context.Context, p partition) (int64, error) {
+	var pause backoff
+	for {
+		first, err := m.bus.offset(ctx, p, kafka.FirstOffset)
+		if err == nil {
+			return first, nil
+		}
+		if !pause.wait(ctx) {
+			return 0, ctx.Err()
+		}
+		m.bus.refresh()
+	}
+}
+
+// watch returns when a topic has other partitions than when the group was
+// joined, so that the group is joined anew. kafka-go's own watch compares with
+// what it finds only after the assignment, and rejoins without a pause while a
+// topic is missing.
+func (m *member) watch(ctx context.Context) {
+	tick := time.NewTicker(m.bus.config.PartitionWatch)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		counts, err := m.count(ctx)
+		if err == nil && !maps.Equal(counts, m.counts) {
+			m.counts = counts
+			m.log.Info("partitions have changed: joining again")
+			return
+		}
+	}
+}
+
+// count returns how many partitions each topic has; none for one that is
+// missing.
+func (m *member) count(ctx context.Context) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, topic := range m.topics {
+		ids, err := m.bus.known(ctx, topic)
+		if err != nil && !missing(err) {
+			return nil, err
+		}
+		counts[topic] = len(ids)
+	}
+	return counts, nil
+}

@@ -1,0 +1,68 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/asfotec/churn/pkg/churn"
+)
+
+// Broker is a running Kafka broker.
+type Broker struct {
+	addr    string
+	cluster *kfake.Cluster
+	folder  *folder
+	stop    func() bool
+	once    sync.Once
+	err     error
+}
+
+// StartBroker starts a broker whose topics, offsets and groups live in the
+// folder dir, on a loopback address; port 0 takes that of last time if it is
+// free. Every record is on disk before it is acknowledged. It runs until Close,
+// or until ctx is done. A folder that another process uses is a Conflict.
+func StartBroker(ctx context.Context, dir, addr string) (*Broker, error) {
+	const op = "embedded.StartBroker"
+	f, err := open(op, dir)
+	if err != nil {
+		return nil, err
+	}
+	l, err := f.listen(op, addr)
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	c, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }),
+		kfake.ClusterID("churn-embedded"),
+		kfake.DataDir(f.join("data")),
+		kfake.SyncWrites(),
+		kfake.GroupMinSessionTimeout(time.Second),
+		// Compaction runs each time this has passed; the default is an hour.
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1000"}),
+	)
+	if err != nil {
+		return nil, errors.Join(churn.E(op, churn.Internal, err), l.Close(), f.close())
+	}
+	b := &Broker{addr: l.Addr().String(), cluster: c, folder: f}
+	b.stop = context.AfterFunc(ctx, func() { _ = b.Close() })
+	return b, nil
+}
+
+// Addr is the broker's host:port.
+func (b *Broker) Addr() string { return b.addr }
+
+// Close stops the broker and unlocks its folder.
+func (b *Broker) Close() error {
+	b.once.Do(func() {
+		b.stop()
+		b.cluster.Close()
+		b.err = b.folder.close()
+	})
+	return b.err
+}
