@@ -1,0 +1,260 @@
+package event
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/asfotec/churn/pkg/churn"
+	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+// Validate looks at the values in the event's data, as every stage needs them:
+// required fields, names, URIs, digests, sizes and ranges. Its error is Invalid
+// and names every field that is wrong.
+func Validate(e Event) error {
+	c := &checker{}
+	c.message(e.Data)
+	return churn.E("event.Validate", churn.Invalid, c.err())
+}
+
+func (c *checker) message(m proto.Message) {
+	switch m := m.(type) {
+	case *eventv1.RetrainRequested:
+		c.request(m)
+	case *eventv1.FeaturesReady:
+		c.plan(m.GetPlan())
+		c.features(m.GetFeatures())
+		c.trial(m.GetTrial(), m.GetTrials())
+	case *eventv1.ModelTrained:
+		c.plan(m.GetPlan())
+		c.features(m.GetFeatures())
+		c.trial(m.GetTrial(), m.GetTrials())
+		c.candidate(m.GetCandidate())
+		c.within("round", float64(m.GetRound()), 0, maxCount)
+	case *eventv1.ModelEvaluated:
+		c.plan(m.GetPlan())
+		c.features(m.GetFeatures())
+		c.candidate(m.GetCandidate())
+		c.evaluation(m.GetEvaluation())
+		c.metrics("metrics", m.GetMetrics())
+		c.champion(m.GetChampion(), m.GetChampionMetrics())
+		c.within("round", float64(m.GetRound()), 0, maxCount)
+	case *eventv1.ModelPromoted:
+		c.promoted(m)
+	case *eventv1.ModelRejected:
+		c.rejected(m)
+	case *eventv1.ApprovalRequested:
+		c.segment("model", m.GetModel())
+		c.segment("run", m.GetRun())
+		c.within("champion_version", float64(m.GetChampionVersion()), 0, maxCount)
+		c.within("champion_generation", float64(m.GetChampionGeneration()), 0, maxCount)
+		c.time("expires_at", m.GetExpiresAt())
+		c.text("summary", m.GetSummary())
+	case *eventv1.ApprovalDecided:
+		c.segment("model", m.GetModel())
+		c.segment("run", m.GetRun())
+		c.required("approval_id", m.GetApprovalId())
+		c.required("decided_by", m.GetDecidedBy())
+		c.text("reason", m.GetReason())
+	case *eventv1.RunFailed:
+		c.segment("run", m.GetRun())
+		c.optional("model", m.GetModel())
+		c.required("stage", m.GetStage())
+		c.required("message", m.GetMessage())
+	case *eventv1.RunProgress:
+		c.segment("run", m.GetRun())
+		c.finite("value", m.GetValue())
+	case nil:
+		c.fail("data", "is missing")
+	default:
+		c.fail("data", "is a %s, which is no event", m.ProtoReflect().Descriptor().FullName())
+	}
+}
+
+func (c *checker) request(m *eventv1.RetrainRequested) {
+	c.optional("model", m.GetModel())
+	c.optional("experiment", m.GetExperiment())
+	c.source("dataset", m.GetDataset())
+	if m.GetSpec() != nil {
+		c.source("spec", m.GetSpec())
+	}
+	if s := m.GetSplit(); s != nil {
+		c.in("split")
+		c.over("test", s.Test, c.share)
+		c.over("validation", s.Validation, c.share)
+		c.text("salt", s.GetSalt())
+		c.out()
+	}
+	if t := m.GetTraining(); t != nil {
+		c.trainingOverrides(t)
+	}
+	if g := m.GetGate(); g != nil {
+		c.in("gate")
+		c.over("min_auc", g.MinAuc, c.unit)
+		c.over("min_accuracy", g.MinAccuracy, c.unit)
+		c.optional("baseline_stage", g.GetBaselineStage())
+		c.out()
+	}
+	c.text("git_sha", m.GetGitSha())
+	c.text("requested_by", m.GetRequestedBy())
+	c.text("reason", m.GetReason())
+}
+
+func (c *checker) plan(p *eventv1.Plan) {
+	if p == nil {
+		c.fail("plan", "is missing")
+		return
+	}
+	c.in("plan")
+	defer c.out()
+	c.segment("model", p.GetModel())
+	c.segment("experiment", p.GetExperiment())
+	c.artifact("dataset", p.GetDataset())
+	c.artifact("spec", p.GetSpec())
+	c.in("split")
+	c.share("test", p.GetSplit().GetTest())
+	c.share("validation", p.GetSplit().GetValidation())
+	c.text("salt", p.GetSplit().GetSalt())
+	c.out()
+	c.training(p.GetTraining())
+	c.in("gate")
+	c.unit("min_auc", p.GetGate().GetMinAuc())
+	c.unit("min_accuracy", p.GetGate().GetMinAccuracy())
+	c.segment("baseline_stage", p.GetGate().GetBaselineStage())
+	c.out()
+	c.text("git_sha", p.GetGitSha())
+	c.text("requested_by", p.GetRequestedBy())
+	c.text("reason", p.GetReason())
+	c.time("requested_at", p.GetRequestedAt())
+}
+
+func (c *checker) features(f *eventv1.FeatureSet) {
+	c.in("features")
+	defer c.out()
+	c.artifact("table", f.GetTable())
+	c.artifact("preprocessor", f.GetPreprocessor())
+	c.artifact("profile", f.GetProfile())
+	c.within("train_rows", float64(f.GetTrainRows()), 1, maxCount)
+	c.within("validation_rows", float64(f.GetValidationRows()), 0, maxCount)
+	c.within("holdout_rows", float64(f.GetHoldoutRows()), 0, maxCount)
+}
+
+func (c *checker) trial(trial, trials int32) {
+	c.within("trials", float64(trials), 1, maxTrials)
+	c.within("trial", float64(trial), 0, float64(max(trials, 1)-1))
+}
+
+func (c *checker) candidate(t *eventv1.TrainedModel) {
+	c.in("candidate")
+	defer c.out()
+	c.artifact("model", t.GetModel())
+	c.artifact("training", t.GetTraining())
+	c.artifact("importances", t.GetImportances())
+	c.artifact("importances_plot", t.GetImportancesPlot())
+	c.artifact("reference_scores", t.GetReferenceScores())
+	c.digest("trees_sha256", t.GetTreesSha256())
+	c.within("iterations", float64(t.GetIterations()), 0, maxCount)
+	c.unit("validation_auc", t.GetValidationAuc())
+}
+
+func (c *checker) evaluation(e *eventv1.Evaluation) {
+	c.in("evaluation")
+	defer c.out()
+	c.artifact("evaluation", e.GetEvaluation())
+	c.artifact("scores", e.GetScores())
+	c.artifact("roc_plot", e.GetRocPlot())
+	c.artifact("pr_plot", e.GetPrPlot())
+	c.artifact("calibration_plot", e.GetCalibrationPlot())
+	c.artifact("report", e.GetReport())
+}
+
+func (c *checker) metrics(field string, m *eventv1.Metrics) {
+	if m == nil {
+		c.fail(field, "is missing")
+		return
+	}
+	c.in(field)
+	defer c.out()
+	c.unit("auc", m.GetAuc())
+	c.unit("accuracy", m.GetAccuracy())
+	c.unit("f1", m.GetF1())
+	c.within("log_loss", m.GetLogLoss(), 0, maxNumber)
+	c.unit("brier", m.GetBrier())
+	c.unit("ks", m.GetKs())
+}
+
+// champion checks the champion and its metrics, which come together.
+func (c *checker) champion(m *eventv1.Champion, metrics *eventv1.Metrics) {
+	if m == nil {
+		if metrics != nil {
+			c.fail("champion_metrics", "is there without a champion")
+		}
+		return
+	}
+	c.metrics("champion_metrics", metrics)
+	c.in("champion")
+	defer c.out()
+	c.within("version", float64(m.GetVersion()), 1, maxCount)
+	c.within("generation", float64(m.GetGeneration()), 1, maxCount)
+	c.segment("run", m.GetRun())
+	c.artifact("model", m.GetModel())
+	c.artifact("preprocessor", m.GetPreprocessor())
+}
+
+func (c *checker) promoted(m *eventv1.ModelPromoted) {
+	c.plan(m.GetPlan())
+	c.segment("model", m.GetModel())
+	c.within("version", float64(m.GetVersion()), 1, maxCount)
+	c.within("generation", float64(m.GetGeneration()), 1, maxCount)
+	c.within("previous_version", float64(m.GetPreviousVersion()), 0, maxCount)
+	c.segment("run", m.GetRun())
+	c.features(m.GetFeatures())
+	c.candidate(m.GetCandidate())
+	c.evaluation(m.GetEvaluation())
+	c.metrics("metrics", m.GetMetrics())
+	c.rules(m.GetRules())
+	c.artifact("decision", m.GetDecision())
+}
+
+func (c *checker) rejected(m *eventv1.ModelRejected) {
+	c.plan(m.GetPlan())
+	c.segment("model", m.GetModel())
+	c.segment("run", m.GetRun())
+	c.required("reason", m.GetReason())
+	c.within("champion_version", float64(m.GetChampionVersion()), 0, maxCount)
+	c.metrics("metrics", m.GetMetrics())
+	c.rules(m.GetRules())
+	c.artifact("decision", m.GetDecision())
+	c.evaluation(m.GetEvaluation())
+}
+
+func (c *checker) rules(rules []*eventv1.Rule) {
+	for _, r := range rules {
+		c.in("rules")
+		c.required("name", r.GetName())
+		c.finite("value", r.GetValue())
+		c.finite("bound", r.GetBound())
+		c.out()
+	}
+}
+
+// source checks an artifact of which a request need only name the URI.
+func (c *checker) source(field string, a *artifactv1.Artifact) {
+	c.in(field)
+	defer c.out()
+	c.uri(a.GetUri())
+	if a.GetSha256() != "" {
+		c.digest("sha256", a.GetSha256())
+	}
+	c.within("size", float64(a.GetSize()), 0, maxSize)
+}
+
+// artifact checks an artifact that a stage wrote.
+func (c *checker) artifact(field string, a *artifactv1.Artifact) {
+	c.in(field)
+	defer c.out()
+	c.uri(a.GetUri())
+	c.digest("sha256", a.GetSha256())
+	c.within("size", float64(a.GetSize()), 0, maxSize)
+	c.text("media_type", a.GetMediaType())
+}
