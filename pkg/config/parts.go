@@ -1,0 +1,150 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"os"
+
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/blob/s3"
+	"github.com/asfotec/churn/pkg/bus"
+	"github.com/asfotec/churn/pkg/bus/kafka"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/registry/objectstore"
+)
+
+// Bus returns the log of records that the configuration names. It does not
+// connect. Errors are Invalid and name the setting.
+func (c Config) Bus() (bus.Bus, error) {
+	mechanism, err := c.Kafka.sasl()
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.Kafka.tls()
+	if err != nil {
+		return nil, err
+	}
+	b, err := kafka.New(kafka.Config{
+		Brokers:           c.Brokers,
+		TLS:               t,
+		SASL:              mechanism,
+		ReplicationFactor: c.Kafka.ReplicationFactor,
+		SessionTimeout:    c.Kafka.SessionTimeout,
+		Log:               c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Store returns the object store that the configuration names. It does not
+// connect. Errors are Invalid and name the setting.
+func (c Config) Store() (blob.Store, error) {
+	config := s3.Config{
+		Endpoint: c.S3Endpoint, AccessKey: c.AccessKey, SecretKey: string(c.SecretKey), Region: c.Region, Bucket: c.Bucket,
+	}
+	if c.S3CA != "" {
+		roots, err := pool("AWS_CA_BUNDLE", c.S3CA)
+		if err != nil {
+			return nil, err
+		}
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		t.DisableCompression = true // an object's bytes are what is hashed
+		config.Transport = t
+	}
+	s, err := s3.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Registry returns the model registry and the tracker that the configuration
+// names: MLflow's where MLFLOW_TRACKING_URI is set, otherwise those in the
+// object store.
+func (c Config) Registry(store blob.Store) (registry.Registry, registry.Tracker, error) {
+	if c.TrackingURI != "" {
+		return nil, nil, churn.Errorf("config.Registry", churn.Invalid,
+			"MLFLOW_TRACKING_URI is set, but this build has no MLflow registry: unset it to keep models in the object store")
+	}
+	return objectstore.New(store), objectstore.NewTracker(store), nil
+}
+
+func (k Kafka) sasl() (sasl.Mechanism, error) {
+	const op = "config.Bus"
+	if k.Mechanism == "" {
+		if k.Username != "" || k.Password != "" {
+			return nil, churn.Errorf(op, churn.Invalid, "KAFKA_USERNAME or KAFKA_PASSWORD is set without KAFKA_SASL_MECHANISM")
+		}
+		return nil, nil
+	}
+	if k.Username == "" || k.Password == "" {
+		return nil, churn.Errorf(op, churn.Invalid, "KAFKA_SASL_MECHANISM needs KAFKA_USERNAME and KAFKA_PASSWORD")
+	}
+	switch k.Mechanism {
+	case "PLAIN":
+		return plain.Mechanism{Username: k.Username, Password: string(k.Password)}, nil
+	case "SCRAM-SHA-256":
+		return mechanism(scram.SHA256, k)
+	case "SCRAM-SHA-512":
+		return mechanism(scram.SHA512, k)
+	}
+	return nil, churn.Errorf(op, churn.Invalid, "KAFKA_SASL_MECHANISM: there is no %q", k.Mechanism)
+}
+
+func mechanism(a scram.Algorithm, k Kafka) (sasl.Mechanism, error) {
+	m, err := scram.Mechanism(a, k.Username, string(k.Password))
+	if err != nil { // its message might quote the password
+		return nil, churn.Errorf("config.Bus", churn.Invalid, "KAFKA_USERNAME or KAFKA_PASSWORD holds characters that SCRAM does not allow")
+	}
+	return m, nil
+}
+
+// tls returns nil where TLS is not asked for.
+func (k Kafka) tls() (*tls.Config, error) {
+	const op = "config.Bus"
+	if !k.TLS && k.CA == "" && k.Cert == "" && k.Key == "" {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if k.CA != "" {
+		roots, err := pool("KAFKA_TLS_CA", k.CA)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = roots
+	}
+	if k.Cert == "" && k.Key == "" {
+		return c, nil
+	}
+	if k.Cert == "" || k.Key == "" {
+		return nil, churn.Errorf(op, churn.Invalid, "KAFKA_TLS_CERT and KAFKA_TLS_KEY go together")
+	}
+	cert, err := tls.LoadX509KeyPair(k.Cert, k.Key)
+	if err != nil {
+		return nil, churn.Errorf(op, churn.Invalid, "KAFKA_TLS_CERT and KAFKA_TLS_KEY: %w", err)
+	}
+	c.Certificates = []tls.Certificate{cert}
+	return c, nil
+}
+
+func pool(setting, file string) (*x509.CertPool, error) {
+	const op = "config.pool"
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, churn.Errorf(op, churn.Invalid, "%s: %w", setting, err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, churn.Errorf(op, churn.Invalid, "%s: %s holds no certificate in PEM", setting, file)
+	}
+	return roots, nil
+}

@@ -1,0 +1,95 @@
+package config
+
+import "fmt"
+
+// setting is one row of the table from which flags, environment, help, checks
+// and the printed form are made.
+type setting struct {
+	env      string
+	flag     string // empty: no flag, as for secrets
+	value    string // default
+	help     string
+	required bool // by services
+	of       func(*Config) value
+}
+
+var settings = []setting{
+	{"KAFKA_BROKERS", "kafka-brokers", "", "brokers as host:port, separated by commas", true,
+		func(c *Config) value { return (*list)(&c.Brokers) }},
+	{"CHURN_TOPIC_PREFIX", "topic-prefix", "churn.", "begins every topic's and group's name", true,
+		func(c *Config) value { return (*topicPrefix)(&c.TopicPrefix) }},
+	{"KAFKA_TLS", "kafka-tls", "false", "connect to the brokers by TLS; implied by the next three", false,
+		func(c *Config) value { return (*boolean)(&c.Kafka.TLS) }},
+	{"KAFKA_TLS_CA", "kafka-tls-ca", "", "PEM file of the authorities that the brokers' certificates are checked against", false,
+		func(c *Config) value { return (*text)(&c.Kafka.CA) }},
+	{"KAFKA_TLS_CERT", "kafka-tls-cert", "", "PEM file of the client certificate", false,
+		func(c *Config) value { return (*text)(&c.Kafka.Cert) }},
+	{"KAFKA_TLS_KEY", "kafka-tls-key", "", "PEM file of the client certificate's key", false,
+		func(c *Config) value { return (*text)(&c.Kafka.Key) }},
+	{"KAFKA_SASL_MECHANISM", "kafka-sasl-mechanism", "", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty for none", false,
+		func(c *Config) value {
+			return choice{&c.Kafka.Mechanism, []string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}}
+		}},
+	{"KAFKA_USERNAME", "kafka-username", "", "user name for SASL", false,
+		func(c *Config) value { return (*text)(&c.Kafka.Username) }},
+	{"KAFKA_PASSWORD", "", "", "password for SASL", false,
+		func(c *Config) value { return &c.Kafka.Password }},
+	{"KAFKA_REPLICATION_FACTOR", "kafka-replication-factor", "0", "replicas of topics that are made; 0 for the broker's default", false,
+		func(c *Config) value { return number{&c.Kafka.ReplicationFactor, 0, 100} }},
+	{"KAFKA_SESSION_TIMEOUT", "kafka-session-timeout", "10s", "after which a killed service's partitions go to others", false,
+		func(c *Config) value { return (*duration)(&c.Kafka.SessionTimeout) }},
+
+	{"MLFLOW_S3_ENDPOINT_URL", "s3-endpoint", "", "object store as http(s)://host:port", true,
+		func(c *Config) value { return (*text)(&c.S3Endpoint) }},
+	{"AWS_ACCESS_KEY_ID", "", "", "access key of the object store", true,
+		func(c *Config) value { return (*text)(&c.AccessKey) }},
+	{"AWS_SECRET_ACCESS_KEY", "", "", "secret key of the object store", true,
+		func(c *Config) value { return &c.SecretKey }},
+	{"AWS_REGION", "aws-region", "us-east-1", "region of the object store", false,
+		func(c *Config) value { return (*text)(&c.Region) }},
+	{"AWS_CA_BUNDLE", "aws-ca-bundle", "", "PEM file of the authorities that the object store's certificate is checked against", false,
+		func(c *Config) value { return (*text)(&c.S3CA) }},
+	{"CHURN_BUCKET", "bucket", "churn", "bucket of the artifacts", true,
+		func(c *Config) value { return (*text)(&c.Bucket) }},
+
+	{"MLFLOW_TRACKING_URI", "mlflow-tracking-uri", "", "MLflow server as http(s)://host:port; empty keeps the registry in the object store", false,
+		func(c *Config) value { return (*link)(&c.TrackingURI) }},
+	{"MLFLOW_EXPERIMENT_NAME", "mlflow-experiment-name", "", "experiment of requests that name none; empty for the dataset spec's", false,
+		func(c *Config) value { return (*text)(&c.Experiment) }},
+	{"MLFLOW_MODEL_NAME", "mlflow-model-name", "", "model of requests that name none; empty for the dataset spec's", false,
+		func(c *Config) value { return (*text)(&c.Model) }},
+
+	{"CHURN_LIGHTGBM", "lightgbm", "", "path of lib_lightgbm.so; empty searches build/lightgbm", false,
+		func(c *Config) value { return (*text)(&c.LightGBM) }},
+	{"CHURN_STATE_DIR", "state-dir", ".churn", "folder of the embedded local stack", false,
+		func(c *Config) value { return (*text)(&c.StateDir) }},
+	{"CHURN_CONCURRENCY", "concurrency", "4", "partitions that a stage handles at a time", false,
+		func(c *Config) value { return number{&c.Concurrency, 1, 1024} }},
+	{"CHURN_TIMEOUT", "stage-timeout", "15m", "longest that a stage may take over one event", false,
+		func(c *Config) value { return (*duration)(&c.Timeout) }},
+	{"HTTP_ADDR", "http-addr", "127.0.0.1:0", "address of /metrics, /healthz and /readyz; \"off\" for none", false,
+		func(c *Config) value { return (*address)(&c.HTTPAddr) }},
+
+	{"LOG_LEVEL", "log-level", "info", "debug, info, warn or error", false,
+		func(c *Config) value { return (*level)(&c.LogLevel) }},
+	{"LOG_FORMAT", "log-format", "auto", "json, console, or auto: console on a terminal", false,
+		func(c *Config) value { return choice{&c.LogFormat, []string{"auto", "json", "console"}} }},
+	{"OTEL_EXPORTER_OTLP_ENDPOINT", "otlp-endpoint", "", "OpenTelemetry collector (OTLP over HTTP) as http(s)://host:port; empty exports no traces", false,
+		func(c *Config) value { return (*link)(&c.OTLPEndpoint) }},
+}
+
+// Help describes every environment variable, one or two lines each.
+func Help() string {
+	help := ""
+	for _, s := range settings {
+		by := ""
+		if s.value != "" {
+			by = fmt.Sprintf(" (default %s)", s.value)
+		}
+		if s.required && s.value == "" {
+			by = " (required)"
+		}
+		help += fmt.Sprintf("  %s\n      %s%s\n", s.env, s.help, by)
+	}
+	return help
+}
