@@ -25,12 +25,12 @@ type Config struct {
 	TopicPrefix string
 	Kafka       Kafka
 
-	S3Endpoint string
-	AccessKey  string
-	SecretKey  Secret
-	Region     string
-	Bucket     string
-	S3CA       string // path of a PEM file
+	S3Endpoint  string
+	S3AccessKey string
+	S3SecretKey Secret
+	S3Region    string
+	Bucket      string
+	S3CA        string // path of a PEM file
 
 	TrackingURI string // empty: the registry in the object store
 	Experiment  string // empty: the dataset spec's
@@ -158,4 +158,19 @@ func (c Config) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddString(s.env, s.of(&c).String())
 	}
 	return nil
+}
+
+// Environ returns the settings as NAME=value, secrets included: the environment
+// of a process that is to use the same parts.
+func (c Config) Environ() []string {
+	var env []string
+	for _, s := range settings {
+		v := s.of(&c)
+		if secret, ok := v.(*Secret); ok {
+			env = append(env, s.env+"="+string(*secret))
+			continue
+		}
+		env = append(env, s.env+"="+v.String())
+	}
+	return env
 }

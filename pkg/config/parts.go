@@ -48,7 +48,7 @@ func (c Config) Bus() (bus.Bus, error) {
 // connect. Errors are Invalid and name the setting.
 func (c Config) Store() (blob.Store, error) {
 	config := s3.Config{
-		Endpoint: c.S3Endpoint, AccessKey: c.AccessKey, SecretKey: string(c.SecretKey), Region: c.Region, Bucket: c.Bucket,
+		Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: string(c.S3SecretKey), Region: c.S3Region, Bucket: c.Bucket,
 	}
 	if c.S3CA != "" {
 		roots, err := pool("AWS_CA_BUNDLE", c.S3CA)
