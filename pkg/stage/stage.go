@@ -33,7 +33,20 @@ type Stage struct {
 	// Ordered stages try a transient error again in place, for as long as it
 	// takes, rather than let later records of the partition overtake: the gate.
 	Ordered bool
+	// Tables returns the rows of compacted topics that outputs bring up to date;
+	// nil if the stage keeps none. Unlike outputs, rows are not part of what
+	// finished work is: they show the present, and so Tables is asked at each
+	// publication, also when old outputs are published again.
+	Tables func(ctx context.Context, outputs []event.Event) ([]event.Event, error)
 }
 
 // Middleware wraps a handler with one behaviour.
 type Middleware func(Handler) Handler
+
+// Chain wraps h with the middlewares, the first of them outermost.
+func Chain(h Handler, ms ...Middleware) Handler {
+	for i := len(ms) - 1; i >= 0; i-- {
+		h = ms[i](h)
+	}
+	return h
+}

@@ -1,0 +1,136 @@
+package stage
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/asfotec/churn/pkg/bus"
+)
+
+// delivery is a record with what is known of earlier attempts at it.
+type delivery struct {
+	record   bus.Record // as it was read first: without what a retry added
+	attempts int        // made at it so far
+	rounds   int        // how often it was in the retry topic
+	first    time.Time  // when it failed first
+	due      time.Time  // not to be tried before
+}
+
+// Headers that a retry adds to a record, and those that say of a dead letter
+// where it is from. A dead letter that is copied to the retry topic of its group
+// is tried anew by that group alone.
+const (
+	retryPrefix    = "retry_"
+	retryTopic     = retryPrefix + "topic"
+	retryPartition = retryPrefix + "partition"
+	retryOffset    = retryPrefix + "offset"
+	retryAttempts  = retryPrefix + "attempts"
+	retryRounds    = retryPrefix + "rounds"
+	retryFirst     = retryPrefix + "first_time"
+	retryNotBefore = retryPrefix + "not_before"
+)
+
+// arrival returns the delivery of a record of a stage's own topics.
+func arrival(r bus.Record) *delivery { return &delivery{record: r} }
+
+// comeback returns the delivery of a record of the retry topic. Headers that
+// make no sense count as not there.
+func comeback(r bus.Record) *delivery {
+	h := headerMap(r.Headers)
+	d := &delivery{record: r}
+	from := retryPrefix
+	if h[retryTopic] == "" {
+		from = dlqPrefix
+	}
+	d.record.Topic = h[from+"topic"]
+	d.record.Partition = int(parseCount(h[from+"partition"]))
+	d.record.Offset = parseCount(h[from+"offset"])
+	d.record.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h bus.Header) bool {
+		return strings.HasPrefix(h.Key, retryPrefix) || strings.HasPrefix(h.Key, dlqPrefix)
+	})
+	d.attempts = int(parseCount(h[retryAttempts]))
+	d.rounds = int(parseCount(h[retryRounds]))
+	d.first = parseTime(h[retryFirst])
+	d.due = parseTime(h[retryNotBefore])
+	return d
+}
+
+// again returns the record that tries d once more, not before due.
+func (d *delivery) again(topic string, due time.Time) bus.Record {
+	r := d.record
+	r.Topic = topic
+	r.Headers = slices.Concat(r.Headers, []bus.Header{
+		textHeader(retryTopic, d.record.Topic),
+		intHeader(retryPartition, int64(d.record.Partition)),
+		intHeader(retryOffset, d.record.Offset),
+		intHeader(retryAttempts, int64(d.attempts)),
+		intHeader(retryRounds, int64(d.rounds+1)),
+		timeHeader(retryFirst, d.first),
+		timeHeader(retryNotBefore, due),
+	})
+	return r
+}
+
+// failed notes an attempt that failed.
+func (d *delivery) failed(now time.Time) {
+	d.attempts++
+	if d.first.IsZero() {
+		d.first = now
+	}
+}
+
+type deliveryKey struct{}
+
+func withDelivery(ctx context.Context, d *delivery) context.Context {
+	return context.WithValue(ctx, deliveryKey{}, d)
+}
+
+// deliveryFrom returns the delivery that ctx belongs to; a new one where a
+// handler runs without a broker.
+func deliveryFrom(ctx context.Context) *delivery {
+	if d, ok := ctx.Value(deliveryKey{}).(*delivery); ok {
+		return d
+	}
+	return &delivery{}
+}
+
+func textHeader(key, value string) bus.Header {
+	return bus.Header{Key: key, Value: []byte(value)}
+}
+
+func intHeader(key string, n int64) bus.Header {
+	return textHeader(key, strconv.FormatInt(n, 10))
+}
+
+func timeHeader(key string, t time.Time) bus.Header {
+	return textHeader(key, t.UTC().Format(time.RFC3339Nano))
+}
+
+// headerMap returns the headers by key; of repeated ones the last.
+func headerMap(headers []bus.Header) map[string]string {
+	m := make(map[string]string, len(headers))
+	for _, h := range headers {
+		m[h.Key] = string(h.Value)
+	}
+	return m
+}
+
+// parseCount is 0 for what is not a number from 0 on.
+func parseCount(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+func parseTime(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}

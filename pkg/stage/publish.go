@@ -1,0 +1,62 @@
+package stage
+
+import (
+	"context"
+
+	"github.com/asfotec/churn/pkg/bus"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/stage/fault"
+)
+
+// Publish publishes the outputs, and succeeds when every in-sync replica has
+// them.
+func Publish(p bus.Publisher, prefix string, s churn.Service) Middleware {
+	return func(next Handler) Handler {
+		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
+			out, err := next.Handle(ctx, e)
+			if err != nil {
+				return nil, err
+			}
+			if err := publish(ctx, p, prefix, out); err != nil {
+				return nil, err
+			}
+			fault.Point(string(s) + ".published")
+			return out, nil
+		})
+	}
+}
+
+func publish(ctx context.Context, p bus.Publisher, prefix string, events []event.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	records := make([]bus.Record, len(events))
+	for i, e := range events {
+		r, err := event.Encode(e, prefix)
+		if err != nil {
+			return err
+		}
+		inject(ctx, &r)
+		records[i] = r
+	}
+	return p.Publish(ctx, records...)
+}
+
+// Tables adds the rows of compacted topics that the outputs bring up to date;
+// see Stage.Tables.
+func Tables(rows func(ctx context.Context, outputs []event.Event) ([]event.Event, error)) Middleware {
+	return func(next Handler) Handler {
+		if rows == nil {
+			return next
+		}
+		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
+			out, err := next.Handle(ctx, e)
+			if err != nil {
+				return nil, err
+			}
+			more, err := rows(ctx, out)
+			return append(out[:len(out):len(out)], more...), err
+		})
+	}
+}

@@ -1,0 +1,63 @@
+package stage
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/asfotec/churn/pkg/event"
+)
+
+// Backoff says how often something is tried in place, and how long the pauses
+// are: the first, then twice as long each time up to the longest, each shortened
+// at random by up to half so that many do not come back at once.
+type Backoff struct {
+	Attempts       int // 0: for ever
+	First, Longest time.Duration
+}
+
+// pause returns the pause after the n-th attempt, from 1.
+func (b Backoff) pause(n int) time.Duration {
+	d := b.Longest
+	if shift := n - 1; shift < 32 {
+		d = min(b.First<<shift, b.Longest)
+	}
+	if d < 2 {
+		return d
+	}
+	return d - rand.N(d/2)
+}
+
+// Retry tries again, in place, what has not failed for good. The error of the
+// last attempt is returned.
+func Retry(b Backoff, failed func(ctx context.Context, e event.Event, err error)) Middleware {
+	return func(next Handler) Handler {
+		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
+			for n := 1; ; n++ {
+				out, err := next.Handle(ctx, e)
+				if err == nil {
+					return out, nil
+				}
+				failed(ctx, e, err)
+				if permanent(err) || n == b.Attempts || !sleep(ctx, b.pause(n)) {
+					return nil, err
+				}
+			}
+		})
+	}
+}
+
+// sleep pauses, and reports false if ctx was done first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,289 @@
+package stage
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/zap"
+
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/bus"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/stage/fault"
+)
+
+// Log is what a Runner needs of a bus.
+type Log interface {
+	bus.Publisher
+	bus.Subscriber
+}
+
+// Options say what a stage runs on. Zero fields but Log and Store take the
+// defaults noted.
+type Options struct {
+	Log    Log        // records in and out
+	Store  blob.Store // finished work
+	Prefix string     // of topics and groups
+
+	Concurrency int           // partitions handled at a time; 4
+	Timeout     time.Duration // for one attempt at one event; 15 min
+
+	InPlace Backoff       // 6 attempts, from 100 ms; an Ordered stage's are unlimited
+	Delay   time.Duration // in the retry topic, the same for every record; 15 s
+	Rounds  int           // through the retry topic before the dead letter; 20, 0 < none
+
+	Logger  *zap.Logger          // none
+	Tracer  trace.TracerProvider // none
+	Metrics *Metrics             // unregistered ones
+}
+
+func (o Options) withDefaults(ordered bool) Options {
+	setDefault(&o.Concurrency, 4)
+	setDefault(&o.Timeout, 15*time.Minute)
+	setDefault(&o.InPlace, Backoff{Attempts: 6, First: 100 * time.Millisecond, Longest: 5 * time.Second})
+	if ordered {
+		o.InPlace.Attempts = 0
+	}
+	setDefault(&o.Delay, 15*time.Second)
+	setDefault(&o.Rounds, 20)
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.Registerer(nil))
+	}
+	return o
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Runner runs one stage behind its consumer group. For each record it decodes,
+// handles, publishes and only then lets the offset be committed.
+type Runner struct {
+	stage   Stage
+	options Options
+	handler Handler       // the stage's, with everything around it
+	slots   chan struct{} // one for each record that is handled
+	log     *zap.Logger
+	stalled atomic.Pointer[error]
+}
+
+// NewRunner returns a runner of the stage.
+func NewRunner(s Stage, o Options) *Runner {
+	o = o.withDefaults(s.Ordered)
+	r := &Runner{
+		stage:   s,
+		options: o,
+		slots:   make(chan struct{}, o.Concurrency),
+		log:     o.Logger.With(zap.String("service", string(s.Service))),
+	}
+	r.handler = Chain(s.Handler,
+		o.Metrics.Observe(s.Service),
+		Trace(o.Tracer, s.Service),
+		Recover(r.log),
+		Retry(o.InPlace, r.attemptFailed),
+		Publish(o.Log, o.Prefix, s.Service),
+		Tables(s.Tables),
+		Once(o.Store, s.Service),
+		Deadline(o.Timeout),
+		Telemetry(o.Log, o.Prefix, s.Service),
+		Recover(r.log),
+	)
+	return r
+}
+
+// Run consumes until ctx is done, and then returns nil. When a record can
+// neither be handled nor put aside, it is not committed: Run pauses and
+// subscribes again, for as long as it takes.
+func (r *Runner) Run(ctx context.Context) error {
+	again := Backoff{First: 500 * time.Millisecond, Longest: 30 * time.Second}
+	for n := 1; ; n++ {
+		start := time.Now()
+		err := r.subscribe(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(start) > again.Longest {
+			n = 1
+		}
+		r.stalled.Store(&err)
+		r.log.Error("stopped consuming: going on at the same record after a pause", zap.Error(err), zap.Int("time", n))
+		if !sleep(ctx, again.pause(n)) {
+			return nil
+		}
+	}
+}
+
+// Stalled returns the error that the stage cannot get past, or nil.
+func (r *Runner) Stalled() error {
+	if err := r.stalled.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (r *Runner) subscribe(ctx context.Context) error {
+	topics := make([]string, len(r.stage.Topics))
+	for i, t := range r.stage.Topics {
+		topics[i] = t.Name(r.options.Prefix)
+	}
+	concurrency := r.options.Concurrency
+	if !r.stage.Ordered {
+		topics = append(topics, r.retryTopic())
+		concurrency++ // one may wait in the retry topic without taking a slot
+	}
+	return r.options.Log.Subscribe(ctx, r.group(), topics, concurrency, r.record)
+}
+
+func (r *Runner) group() string      { return Group(r.stage.Service, r.options.Prefix) }
+func (r *Runner) retryTopic() string { return r.stage.Service.RetryTopic().Name(r.options.Prefix) }
+func (r *Runner) deadLetterTopic() string {
+	return r.stage.Service.DeadLetterTopic().Name(r.options.Prefix)
+}
+
+// record takes one record to its end. Nil means that it can be committed.
+func (r *Runner) record(ctx context.Context, rec bus.Record) error {
+	d := arrival(rec)
+	if rec.Topic == r.retryTopic() {
+		d = comeback(rec)
+		if !sleep(ctx, min(time.Until(d.due), r.options.Delay)) {
+			return ctx.Err()
+		}
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.slots }()
+	err := r.delivered(withDelivery(ctx, d), d)
+	if err == nil {
+		r.stalled.Store(nil)
+	}
+	return err
+}
+
+func (r *Runner) delivered(ctx context.Context, d *delivery) error {
+	e, err := r.decode(d.record)
+	if err != nil {
+		d.failed(time.Now())
+		return r.giveUp(ctx, d, nil, err)
+	}
+	fault.Point(string(r.stage.Service) + ".received")
+	start := time.Now()
+	out, err := r.handler.Handle(ctx, e)
+	switch {
+	case err == nil:
+		r.count(d, outcomeDone)
+		r.eventLog(d, e).Info("handled", zap.Int("outputs", len(out)), zap.Duration("took", time.Since(start)))
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err() // stopped or revoked: the record will be delivered again
+	case permanent(err):
+		return r.giveUp(ctx, d, &e, err)
+	case r.stage.Ordered:
+		return err
+	case d.rounds < r.options.Rounds:
+		return r.putAside(ctx, d, e, err)
+	}
+	return r.giveUp(ctx, d, &e, err)
+}
+
+// decode returns the record's event, checked.
+func (r *Runner) decode(rec bus.Record) (event.Event, error) {
+	const op = "stage.decode"
+	e, err := event.Decode(rec, r.options.Prefix)
+	if err != nil {
+		return e, err
+	}
+	if !slices.Contains(r.stage.Topics, e.Topic) {
+		return e, churn.Errorf(op, churn.Invalid, "%.200q is not a topic that the %s reads", rec.Topic, r.stage.Service)
+	}
+	if id := churn.RunID(e.ID); e.Topic == churn.RetrainRequested && e.Run() != id {
+		return e, churn.Errorf(op, churn.Invalid,
+			"correlationid is %.200q: the run of a request follows from the request's id; leave it out", e.Correlation)
+	}
+	if e.TraceParent == "" {
+		e.TraceParent = origin(e.Run())
+	}
+	return e, nil
+}
+
+// attemptFailed notes a failed attempt.
+func (r *Runner) attemptFailed(ctx context.Context, e event.Event, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	d := deliveryFrom(ctx)
+	d.failed(time.Now())
+	kind := churn.KindOf(err).String()
+	r.options.Metrics.retries.WithLabelValues(string(r.stage.Service), kind).Inc()
+	r.eventLog(d, e).Warn("attempt failed", zap.Int("attempt", d.attempts), zap.String("kind", kind), zap.Error(err))
+}
+
+// putAside sends the record to the retry topic.
+func (r *Runner) putAside(ctx context.Context, d *delivery, e event.Event, why error) error {
+	if err := r.options.Log.Publish(ctx, d.again(r.retryTopic(), time.Now().Add(r.options.Delay))); err != nil {
+		return err
+	}
+	r.count(d, outcomeRetry)
+	r.eventLog(d, e).Warn("put aside", zap.Int("round", d.rounds+1), zap.Duration("for", r.options.Delay), zap.Error(why))
+	return nil
+}
+
+// giveUp ends the run, if the record is one of it, and keeps the record as a
+// dead letter. Unless both are acknowledged the record is not committed.
+func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why error) error {
+	dead := deadLetter(d, r.deadLetterTopic(), r.group(), why, time.Now())
+	records := []bus.Record{dead}
+	if e != nil && !isForeign(why) {
+		end, err := event.Encode(runFailed(r.stage.Service, *e, why, d.attempts), r.options.Prefix)
+		if err != nil {
+			return err
+		}
+		inject(ctx, &end)
+		records = append(records, end)
+	}
+	if err := r.options.Log.Publish(ctx, records...); err != nil {
+		return err
+	}
+	kind := churn.KindOf(why).String()
+	r.count(d, outcomeFailed)
+	r.options.Metrics.deadLetters.WithLabelValues(string(r.stage.Service), kind).Inc()
+	log := r.recordLog(d)
+	if e != nil {
+		log = r.eventLog(d, *e)
+	}
+	log.Error("given up", zap.String("kind", kind), zap.Int("attempts", d.attempts), zap.Error(why))
+	return nil
+}
+
+func (r *Runner) count(d *delivery, outcome string) {
+	topic := d.record.Topic
+	if !slices.ContainsFunc(r.stage.Topics, func(t churn.Topic) bool { return t.Name(r.options.Prefix) == topic }) {
+		topic = "other" // a forged header must not make new time series
+	}
+	r.options.Metrics.events.WithLabelValues(string(r.stage.Service), topic, outcome).Inc()
+}
+
+func (r *Runner) recordLog(d *delivery) *zap.Logger {
+	return r.log.With(zap.String("topic", d.record.Topic), zap.Int("partition", d.record.Partition), zap.Int64("offset", d.record.Offset))
+}
+
+func (r *Runner) eventLog(d *delivery, e event.Event) *zap.Logger {
+	return r.recordLog(d).With(zap.String("run", e.Run()), zap.String("event", e.ID), zap.String("trace", traceID(e)))
+}
