@@ -1,0 +1,215 @@
+package feature
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/dataset"
+)
+
+// maxGroup is the most rows that one row group may have.
+const maxGroup = 1 << 20
+
+// Table is an open features.parquet. Reading holds one row group at a time.
+type Table struct {
+	file *parquet.File
+	at   map[string]parquet.LeafColumn
+}
+
+// Chunk is some rows, encoded for a model.
+type Chunk struct {
+	X      []float64        // rows × features, row-major
+	Labels []float64        // 1 positive, 0 negative
+	Keys   []string         // of the rows
+	Rows   []int64          // row numbers in the file, from 0
+	Unseen map[string]int64 // by column: rows whose category was not seen in training
+}
+
+// OpenTable opens the file of size bytes. A file that is not what Writer makes
+// is an Invalid error.
+func OpenTable(r io.ReaderAt, size int64) (t *Table, err error) {
+	const op = "feature.OpenTable"
+	defer recoverAs(op, &err)
+	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, churn.Errorf(op, churn.Invalid, "the features table cannot be read: %w", err)
+	}
+	t = &Table{file: file, at: map[string]parquet.LeafColumn{}}
+	for _, path := range file.Schema().Columns() {
+		leaf, ok := file.Schema().Lookup(path...)
+		if ok && len(path) == 1 {
+			t.at[path[0]] = leaf
+		}
+	}
+	if err := cmp.Or(t.has(partColumn, parquet.Int32), t.has(labelColumn, parquet.Int32), t.has(keyColumn, parquet.ByteArray)); err != nil {
+		return nil, churn.E(op, churn.Invalid, err)
+	}
+	for _, g := range file.RowGroups() {
+		if g.NumRows() > maxGroup {
+			return nil, churn.Errorf(op, churn.Invalid, "the features table has a row group of %d rows; at most %d are allowed", g.NumRows(), maxGroup)
+		}
+	}
+	return t, nil
+}
+
+// has returns an error unless the column is there and of the kind.
+func (t *Table) has(name string, kind parquet.Kind) error {
+	leaf, ok := t.at[name]
+	if !ok {
+		return fmt.Errorf("the features table has no column %s", name)
+	}
+	if got := leaf.Node.Type().Kind(); got != kind || leaf.MaxRepetitionLevel > 0 {
+		return fmt.Errorf("column %s of the features table is %v, want %v", name, got, kind)
+	}
+	return nil
+}
+
+// Chunks yields the rows of the parts, in file order, encoded by p, a row group
+// at a time. An error ends it. The table must have p's columns.
+func (t *Table) Chunks(p *Preprocessor, parts ...dataset.Part) iter.Seq2[Chunk, error] {
+	const op = "feature.Chunks"
+	return func(yield func(Chunk, error) bool) {
+		for _, c := range p.Columns {
+			kind := parquet.ByteArray
+			if c.Kind == dataset.Numeric {
+				kind = parquet.Double
+			}
+			if err := t.has(c.Name, kind); err != nil {
+				yield(Chunk{}, churn.E(op, churn.Invalid, err))
+				return
+			}
+		}
+		first := int64(0)
+		for _, g := range t.file.RowGroups() {
+			chunk, err := t.chunk(g, first, p, parts)
+			if err != nil {
+				yield(Chunk{}, err)
+				return
+			}
+			if len(chunk.Rows) > 0 && !yield(chunk, nil) {
+				return
+			}
+			first += g.NumRows()
+		}
+	}
+}
+
+// chunk encodes the rows of a row group that are in parts. Columns are read one
+// by one; selected[i] is the place of row i, or -1.
+func (t *Table) chunk(g parquet.RowGroup, first int64, p *Preprocessor, parts []dataset.Part) (c Chunk, err error) {
+	const op = "feature.Chunks"
+	defer recoverAs(op, &err)
+	rows := int(g.NumRows())
+	selected := make([]int, rows)
+	err = t.column(g, partColumn, func(i int, v parquet.Value) error {
+		selected[i] = -1
+		if slices.Contains(parts, dataset.Part(v.Int32())) {
+			selected[i] = len(c.Rows)
+			c.Rows = append(c.Rows, first+int64(i))
+		}
+		return nil
+	})
+	if err != nil {
+		return c, churn.E(op, churn.Invalid, err)
+	}
+	width := len(p.Features)
+	c.Labels, c.Keys = make([]float64, len(c.Rows)), make([]string, len(c.Rows))
+	c.X, c.Unseen = make([]float64, len(c.Rows)*width), map[string]int64{}
+	if len(c.Rows) == 0 {
+		return c, nil
+	}
+	pick := func(name string, f func(place int, v parquet.Value) error) {
+		if err == nil {
+			err = t.column(g, name, func(i int, v parquet.Value) error {
+				if selected[i] < 0 {
+					return nil
+				}
+				return f(selected[i], v)
+			})
+		}
+	}
+	pick(labelColumn, func(place int, v parquet.Value) error {
+		if v.Int32() != 0 && v.Int32() != 1 {
+			return fmt.Errorf("a label is %d, want 0 or 1", v.Int32())
+		}
+		c.Labels[place] = float64(v.Int32())
+		return nil
+	})
+	pick(keyColumn, func(place int, v parquet.Value) error { c.Keys[place] = string(v.ByteArray()); return nil })
+	offset := 0
+	for _, column := range p.Columns {
+		at := offset
+		offset += column.width()
+		pick(column.Name, func(place int, v parquet.Value) error {
+			x := c.X[place*width+at : place*width+at+column.width()]
+			if column.Kind == dataset.Numeric {
+				return column.number(v.Double(), v.IsNull(), x)
+			}
+			if !column.category(string(v.ByteArray()), x) {
+				c.Unseen[column.Name]++
+			}
+			return nil
+		})
+	}
+	return c, churn.E(op, churn.Invalid, err)
+}
+
+// column calls f for each value of the column in the row group. It is an error
+// if there are more or fewer values than rows.
+func (t *Table) column(g parquet.RowGroup, name string, f func(i int, v parquet.Value) error) (err error) {
+	pages := g.ColumnChunks()[t.at[name].ColumnIndex].Pages()
+	defer func() { err = errors.Join(err, pages.Close()) }()
+	rows, i := int(g.NumRows()), 0
+	values := make([]parquet.Value, 1024)
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: %w", name, err)
+		}
+		reader := page.Values()
+		for {
+			n, err := reader.ReadValues(values)
+			for _, v := range values[:n] {
+				if i == rows {
+					return fmt.Errorf("column %s has more values than the table has rows", name)
+				}
+				if err := f(i, v); err != nil {
+					return err
+				}
+				i++
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("column %s: %w", name, err)
+			}
+			if n == 0 {
+				return fmt.Errorf("column %s: a page cannot be read", name)
+			}
+		}
+		parquet.Release(page)
+	}
+	if i != rows {
+		return fmt.Errorf("column %s has %d values for %d rows", name, i, rows)
+	}
+	return nil
+}
+
+// recoverAs turns a panic of the parquet reader, on a file made to cause one,
+// into an Invalid error.
+func recoverAs(op string, err *error) {
+	if r := recover(); r != nil {
+		*err = churn.Errorf(op, churn.Invalid, "the table is damaged: %v", r)
+	}
+}
