@@ -36,7 +36,7 @@ type Options struct {
 
 	InPlace Backoff       // 6 attempts, from 100 ms; an Ordered stage's are unlimited
 	Delay   time.Duration // in the retry topic, the same for every record; 15 s
-	Rounds  int           // through the retry topic before the dead letter; 20, 0 < none
+	Rounds  int           // through the retry topic before the dead letter; 20; negative for none
 
 	Logger  *zap.Logger          // none
 	Tracer  trace.TracerProvider // none
@@ -98,6 +98,7 @@ func NewRunner(s Stage, o Options) *Runner {
 		Retry(o.InPlace, r.attemptFailed),
 		Publish(o.Log, o.Prefix, s.Service),
 		Tables(s.Tables),
+		Validate,
 		Once(o.Store, s.Service),
 		Deadline(o.Timeout),
 		Telemetry(o.Log, o.Prefix, s.Service),
