@@ -1,0 +1,89 @@
+package worker
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+)
+
+// greeting says that the worker is ready.
+type greeting struct {
+	LibrarySHA256 string `json:"library_sha256"`
+}
+
+// request asks for a training. The rows follow when the worker asks for them.
+type request struct {
+	Params    lightgbm.Params `json:"params"`
+	Threads   int             `json:"threads"`
+	ScoreRows int             `json:"score_rows"`
+	Features  []string        `json:"features"`
+	Rows      [2]int          `json:"rows"`
+}
+
+// outcome is a lightgbm.Result without the model, which goes before it, and the
+// history, which has gone as progress.
+type outcome struct {
+	Iterations  int                   `json:"iterations"`
+	Importances []lightgbm.Importance `json:"importances"`
+	Scores      []float64             `json:"scores"`
+}
+
+// failure is an error on its way to the parent.
+type failure struct {
+	Op      string     `json:"op"`
+	Kind    churn.Kind `json:"kind"`
+	Message string     `json:"message"`
+}
+
+func failureOf(err error) failure {
+	var e *churn.Error
+	if errors.As(err, &e) {
+		return failure{e.Op, e.Kind, e.Err.Error()}
+	}
+	return failure{"worker.Train", churn.Internal, err.Error()}
+}
+
+func (f failure) error() error {
+	if f.Kind < churn.Internal || f.Kind > churn.Conflict {
+		f.Kind = churn.Internal
+	}
+	return churn.E(f.Op, f.Kind, errors.New(f.Message))
+}
+
+// rowSize is the bytes of a row in a frame: its label and its features.
+func rowSize(width int) int { return 4 + 8*width }
+
+// appendChunk appends rows from to to of the chunk, as the body of a frame: the
+// set, the rows' features, their labels, numbers in little-endian IEEE 754.
+func appendChunk(b []byte, c lightgbm.Chunk, width, from, to int) []byte {
+	b = append(b, byte(c.Set))
+	for _, x := range c.X[from*width : to*width] {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+	}
+	for _, y := range c.Y[from:to] {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(y))
+	}
+	return b
+}
+
+// readChunk reads what appendChunk wrote into c, whose memory it uses again.
+func readChunk(b []byte, c *lightgbm.Chunk, width int) error {
+	if len(b) == 0 || (len(b)-1)%rowSize(width) != 0 {
+		return fmt.Errorf("a frame of %d bytes does not hold rows of %d features", len(b), width)
+	}
+	rows := (len(b) - 1) / rowSize(width)
+	c.Set = lightgbm.Set(b[0])
+	c.X, c.Y = c.X[:0], c.Y[:0]
+	x, y := b[1:1+8*rows*width], b[1+8*rows*width:]
+	for ; len(x) > 0; x = x[8:] {
+		c.X = append(c.X, math.Float64frombits(binary.LittleEndian.Uint64(x)))
+	}
+	for ; len(y) > 0; y = y[4:] {
+		c.Y = append(c.Y, math.Float32frombits(binary.LittleEndian.Uint32(y)))
+	}
+	return nil
+}

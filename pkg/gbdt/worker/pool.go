@@ -1,0 +1,144 @@
+package worker
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+)
+
+// Pool trains in worker processes. It is safe for concurrent use.
+type Pool struct {
+	library string
+	sha256  string
+	cpus    int
+	free    *semaphore.Weighted // CPUs that no training has
+
+	mu      sync.Mutex
+	workers map[*process]bool // all of them
+	idle    []*process
+	closed  bool
+}
+
+// New starts a worker with the library at the path, so that it is ready when
+// the first training comes, and returns the pool of it. The trainings under way
+// together have at most so many threads as there are cpus.
+//
+// A library that is not there, or not the pinned one, is an Invalid error. In a
+// program that does not begin with Main, New fails.
+func New(ctx context.Context, libraryPath string, cpus int) (*Pool, error) {
+	if inWorker() {
+		return nil, churn.Errorf("worker.New", churn.Internal, "this is a worker itself: its main must begin with worker.Main()")
+	}
+	cpus = max(1, cpus)
+	p := &Pool{
+		library: libraryPath, cpus: cpus, free: semaphore.NewWeighted(int64(cpus)), workers: map[*process]bool{},
+	}
+	w, err := p.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.sha256 = w.sha256
+	p.give(w)
+	return p, nil
+}
+
+// LibrarySHA256 returns the digest of the LightGBM library, in lower-case hex.
+func (p *Pool) LibrarySHA256() string { return p.sha256 }
+
+// CPUs returns how many threads all trainings together may have.
+func (p *Pool) CPUs() int { return p.cpus }
+
+// Train trains as lightgbm.Library.Train does. The rows are streamed to a
+// worker and progress comes back. Options.Threads is limited to the pool's CPUs,
+// which it waits for.
+//
+// A worker that dies, of a crash or for want of memory, is a Transient error
+// with the end of what it printed. Cancelling ctx kills the worker, and is a
+// Transient error. An error of the data is passed on.
+func (p *Pool) Train(ctx context.Context, params lightgbm.Params, o lightgbm.Options, d lightgbm.Data) (*lightgbm.Result, error) {
+	o.Threads = min(max(1, o.Threads), p.cpus)
+	if err := p.free.Acquire(ctx, int64(o.Threads)); err != nil {
+		return nil, churn.E("worker.Train", churn.Transient, err)
+	}
+	defer p.free.Release(int64(o.Threads))
+	w, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer p.give(w)
+	return w.train(ctx, params, o, d)
+}
+
+// Close kills all workers. A training under way fails as Transient.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for w := range p.workers {
+		w.kill()
+	}
+	for _, w := range p.idle {
+		p.drop(w)
+	}
+	p.idle = nil
+}
+
+// take returns a worker that is ready.
+func (p *Pool) take(ctx context.Context) (*process, error) {
+	if w := p.takeIdle(); w != nil {
+		return w, nil
+	}
+	return p.start(ctx)
+}
+
+// takeIdle returns an idle worker that has not died meanwhile, or nil.
+func (p *Pool) takeIdle() *process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 0 {
+		w := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		if w.alive() {
+			return w
+		}
+		p.drop(w)
+	}
+	return nil
+}
+
+// start starts a worker.
+func (p *Pool) start(ctx context.Context) (*process, error) {
+	w, err := start(ctx, p.library)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.workers[w] = true
+	if p.closed {
+		p.drop(w)
+		return nil, churn.Errorf("worker.Train", churn.Transient, "the workers are stopped")
+	}
+	return w, nil
+}
+
+// give takes a worker back.
+func (p *Pool) give(w *process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || !w.sound {
+		p.drop(w)
+		return
+	}
+	p.idle = append(p.idle, w)
+}
+
+// drop ends a worker that nobody uses. The caller holds mu.
+func (p *Pool) drop(w *process) {
+	delete(p.workers, w)
+	w.close()
+}

@@ -1,0 +1,264 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+)
+
+// self is the running program, even after its file has been replaced.
+const self = "/proc/self/exe"
+
+// maxModel is the most bytes that a model text may have.
+const maxModel = 256 << 20
+
+// process is a worker as its parent sees it.
+type process struct {
+	*conn
+	cmd     *exec.Cmd
+	pipes   [2]io.Closer
+	printed *tail
+	ended   chan struct{} // closed when it has
+	sha256  string        // of the library
+	sound   bool          // nothing is under way, and it can train again
+}
+
+// start starts a worker and waits until it has loaded the library.
+func start(ctx context.Context, libraryPath string) (*process, error) {
+	p, err := spawn(libraryPath)
+	if err != nil {
+		return nil, churn.Errorf("worker.start", churn.Transient, "the LightGBM worker cannot be started: %w (training needs Linux)", err)
+	}
+	stop := context.AfterFunc(ctx, p.kill)
+	err = p.greet(ctx)
+	if !stop() && err == nil {
+		err = p.failed(ctx, context.Cause(ctx))
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.sound = true
+	return p, nil
+}
+
+// spawn executes this program again. Its ends of the pipes are the child's
+// requestFile and answerFile; the lifeline is its standard input.
+func spawn(libraryPath string) (*process, error) {
+	requests, toWorker, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer requests.Close()
+	fromWorker, answers, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, toWorker.Close())
+	}
+	defer answers.Close()
+	p := &process{
+		conn:    newConn(fromWorker, toWorker),
+		cmd:     exec.Command(self, argument, libraryPath),
+		pipes:   [2]io.Closer{fromWorker, toWorker},
+		printed: &tail{},
+		ended:   make(chan struct{}),
+	}
+	p.cmd.Args[0] = os.Args[0]
+	p.cmd.Env = environment()
+	p.cmd.Stdout, p.cmd.Stderr = p.printed, p.printed
+	p.cmd.ExtraFiles = []*os.File{requests, answers}
+	if _, err = p.cmd.StdinPipe(); err == nil { // cmd holds it open
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, toWorker.Close(), fromWorker.Close())
+	}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is in its ProcessState
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// environment is all that a worker is given: no credentials. OpenMP's threads
+// are to wait for one another briefly: spinning for longer takes the CPU from
+// whoever they wait for.
+func environment() []string {
+	env := []string{setting, "GOMP_SPINCOUNT=10000"}
+	if path, ok := os.LookupEnv("LD_LIBRARY_PATH"); ok {
+		env = append(env, "LD_LIBRARY_PATH="+path)
+	}
+	return env
+}
+
+// greet waits until the worker is ready.
+func (p *process) greet(ctx context.Context) error {
+	k, body, err := p.receive()
+	switch {
+	case err != nil:
+		return p.failed(ctx, err)
+	case k == kindFailure:
+		return p.refused(body)
+	case k != kindReady:
+		return p.failed(ctx, unexpected(k))
+	}
+	var g greeting
+	if err := json.Unmarshal(body, &g); err != nil {
+		return p.failed(ctx, err)
+	}
+	p.sha256 = g.LibrarySHA256
+	return nil
+}
+
+// train trains in the worker. Afterwards the worker is sound, or must be closed.
+func (p *process) train(ctx context.Context, params lightgbm.Params, o lightgbm.Options, d lightgbm.Data) (*lightgbm.Result, error) {
+	p.sound = false
+	p.printed.reset()
+	stop := context.AfterFunc(ctx, p.kill)
+	defer func() { p.sound = stop() && p.sound }()
+	if err := p.sendJSON(kindTrain, request{params, o.Threads, o.ScoreRows, d.Features, d.Rows}); err != nil {
+		return nil, p.failed(ctx, err)
+	}
+	r := &lightgbm.Result{}
+	for {
+		k, body, err := p.receive()
+		if err != nil {
+			return nil, p.failed(ctx, err)
+		}
+		switch k {
+		case kindRows:
+			err = p.sendRows(ctx, d)
+		case kindIteration:
+			err = p.iteration(ctx, body, r, o.Progress)
+		case kindModel:
+			err = addPiece(r, body)
+		case kindResult:
+			return p.result(ctx, body, r)
+		case kindFailure:
+			err = p.refused(body)
+		default:
+			err = p.failed(ctx, unexpected(k))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sendRows sends all rows. An error of the rows themselves is passed on as it is.
+func (p *process) sendRows(ctx context.Context, d lightgbm.Data) error {
+	width := len(d.Features)
+	perFrame := max(1, pieceSize/rowSize(width))
+	var body []byte
+	for c, err := range d.Chunks() {
+		if err != nil {
+			return err
+		}
+		if len(c.X) != len(c.Y)*width {
+			return churn.Errorf("worker.Train", churn.Internal, "a chunk has %d labels and %d values, at %d features", len(c.Y), len(c.X), width)
+		}
+		for from := 0; from < len(c.Y); from += perFrame {
+			body = appendChunk(body[:0], c, width, from, min(from+perFrame, len(c.Y)))
+			if err := p.send(kindChunk, body); err != nil {
+				return p.failed(ctx, err)
+			}
+		}
+	}
+	if err := errors.Join(p.send(kindEnd, nil), p.out.Flush()); err != nil {
+		return p.failed(ctx, err)
+	}
+	return nil
+}
+
+func (p *process) iteration(ctx context.Context, body []byte, r *lightgbm.Result, progress func(lightgbm.Iteration)) error {
+	var i lightgbm.Iteration
+	if err := json.Unmarshal(body, &i); err != nil {
+		return p.failed(ctx, err)
+	}
+	r.History = append(r.History, i)
+	if progress != nil {
+		progress(i)
+	}
+	return nil
+}
+
+func addPiece(r *lightgbm.Result, piece []byte) error {
+	if len(r.Model)+len(piece) > maxModel {
+		return churn.Errorf("worker.Train", churn.Invalid, "the model has more than %d bytes: fewer num_leaves or num_iterations make it smaller", maxModel)
+	}
+	r.Model = append(r.Model, piece...)
+	return nil
+}
+
+func (p *process) result(ctx context.Context, body []byte, r *lightgbm.Result) (*lightgbm.Result, error) {
+	var o outcome
+	if err := json.Unmarshal(body, &o); err != nil {
+		return nil, p.failed(ctx, err)
+	}
+	r.Iterations, r.Importances, r.Scores = o.Iterations, o.Importances, o.Scores
+	p.sound = true
+	return r, nil
+}
+
+// refused is the error that the worker has sent. After one that LightGBM is to
+// blame for, the worker is not used again.
+func (p *process) refused(body []byte) error {
+	var f failure
+	if err := json.Unmarshal(body, &f); err != nil {
+		return churn.E("worker.Train", churn.Internal, err)
+	}
+	err := f.error()
+	p.sound = churn.IsKind(err, churn.Invalid)
+	return err
+}
+
+// failed ends the worker, after an error of the connection to it, and says how
+// it ended: most likely that is what broke the connection.
+func (p *process) failed(ctx context.Context, err error) error {
+	const op = "worker.Train"
+	if churn.IsKind(err, churn.Invalid) { // too large to send
+		return err
+	}
+	p.kill()
+	<-p.ended
+	if ctx.Err() != nil {
+		return churn.E(op, churn.Transient, context.Cause(ctx))
+	}
+	how := p.cmd.ProcessState.String()
+	if how == "signal: killed" {
+		how += " (is there enough memory?)"
+	}
+	if printed := p.printed.String(); printed != "" {
+		how += "; it printed: " + printed
+	}
+	return churn.Errorf(op, churn.Transient, "the LightGBM worker ended: %s (%w)", how, err)
+}
+
+func unexpected(k kind) error { return fmt.Errorf("an unexpected frame of kind %d", k) }
+
+// alive reports whether it has not ended.
+func (p *process) alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+func (p *process) kill() { _ = p.cmd.Process.Kill() }
+
+// close ends the worker and frees what it took.
+func (p *process) close() {
+	p.kill()
+	<-p.ended
+	for _, c := range p.pipes {
+		_ = c.Close()
+	}
+}
