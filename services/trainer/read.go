@@ -1,0 +1,100 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"iter"
+
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/feature"
+	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+const (
+	// tableLimit is the most bytes that features.parquet may have.
+	tableLimit = 1 << 30
+	// scoreRows is how many validation rows, from the first, reference scores
+	// are given of.
+	scoreRows = 4096
+)
+
+// parts are the splits that are trained with, by LightGBM's set.
+var parts = [2]dataset.Part{lightgbm.Train: dataset.Train, lightgbm.Validation: dataset.Validation}
+
+// input is what a model is trained on.
+type input struct {
+	table        *feature.Table
+	preprocessor *feature.Preprocessor
+	rows         [2]int  // of each set, as the event says
+	reference    []int64 // row numbers of the first validation rows, at most scoreRows
+}
+
+// read opens the features that the event names.
+func (t *Trainer) read(ctx context.Context, f *eventv1.FeatureSet) (*input, error) {
+	text, err := t.store.Get(ctx, f.GetPreprocessor(), feature.MaxPreprocessor)
+	if err != nil {
+		return nil, err
+	}
+	preprocessor, err := feature.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	file, err := t.store.Get(ctx, f.GetTable(), tableLimit)
+	if err != nil {
+		return nil, err
+	}
+	table, err := feature.OpenTable(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return nil, err
+	}
+	rows := [2]int{lightgbm.Train: int(f.GetTrainRows()), lightgbm.Validation: int(f.GetValidationRows())}
+	return &input{table: table, preprocessor: preprocessor, rows: rows}, nil
+}
+
+// data returns the input as LightGBM takes it.
+func (in *input) data() lightgbm.Data {
+	return lightgbm.Data{Features: in.preprocessor.Features, Rows: in.rows, Chunks: in.chunks}
+}
+
+// chunks yields the training rows, then the validation rows, each in the order
+// of the file.
+func (in *input) chunks() iter.Seq2[lightgbm.Chunk, error] {
+	return func(yield func(lightgbm.Chunk, error) bool) {
+		in.reference = in.reference[:0]
+		for set, part := range parts {
+			for c, err := range in.table.Chunks(in.preprocessor, part) {
+				if err != nil {
+					yield(lightgbm.Chunk{}, err)
+					return
+				}
+				if part == dataset.Validation {
+					in.reference = append(in.reference, c.Rows[:min(len(c.Rows), scoreRows-len(in.reference))]...)
+				}
+				if !yield(lightgbm.Chunk{Set: lightgbm.Set(set), X: c.X, Y: labels(c)}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func labels(c feature.Chunk) []float32 {
+	y := make([]float32, len(c.Labels))
+	for i, label := range c.Labels {
+		y[i] = float32(label)
+	}
+	return y
+}
+
+// fits returns an error unless the result is one for this input.
+func (in *input) fits(r *lightgbm.Result) error {
+	if r.Iterations < 1 || r.Iterations > len(r.History) ||
+		len(r.Importances) != len(in.preprocessor.Features) || len(r.Scores) != len(in.reference) {
+		return churn.Errorf("trainer.Handle", churn.Internal,
+			"a model of %d iterations with a history of %d, %d importances of %d features and %d scores of %d rows",
+			r.Iterations, len(r.History), len(r.Importances), len(in.preprocessor.Features), len(r.Scores), len(in.reference))
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+// Package trainer trains a candidate on a run's features, with LightGBM itself.
+package trainer
+
+import (
+	"context"
+
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	"github.com/asfotec/churn/pkg/gbdt/worker"
+	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/stage"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+// Trainer answers features-ready with model-trained.
+type Trainer struct {
+	store   blob.Store
+	tracker registry.Tracker
+	pool    *worker.Pool
+	threads func(rows int) int // to train that many rows with; changes no byte
+}
+
+// New returns a trainer that trains in the pool's workers.
+func New(store blob.Store, tracker registry.Tracker, pool *worker.Pool) *Trainer {
+	return &Trainer{store, tracker, pool, func(rows int) int { return lightgbm.Threads(rows, pool.CPUs()) }}
+}
+
+// Stage returns the trainer as a stage.
+func (t *Trainer) Stage() stage.Stage {
+	return stage.Stage{Service: churn.Trainer, Topics: []churn.Topic{churn.FeaturesReady}, Handler: t}
+}
+
+// Handle trains a model on the features of a features-ready event.
+func (t *Trainer) Handle(ctx context.Context, e event.Event) ([]event.Event, error) {
+	ready, err := payload(e)
+	if err != nil {
+		return nil, err
+	}
+	stage.Report(ctx, stage.Progress{Activity: "reading the features"})
+	in, err := t.read(ctx, ready.GetFeatures())
+	if err != nil {
+		return nil, err
+	}
+	result, err := t.train(ctx, ready, in)
+	if err != nil {
+		return nil, err
+	}
+	document, files, err := t.describe(e.Run(), ready, in, result)
+	if err != nil {
+		return nil, err
+	}
+	written, err := t.write(ctx, folderOf(e.Run(), ready), files)
+	if err != nil {
+		return nil, err
+	}
+	auc := result.History[result.Iterations-1].AUC
+	written.TreesSha256, written.Iterations, written.ValidationAuc = document.TreesSHA256, int32(result.Iterations), auc
+	id, err := t.track(ctx, e, ready, document, written)
+	if err != nil {
+		return nil, err
+	}
+	stage.Report(ctx, stage.Progress{
+		Activity: "trained", Done: int64(result.Iterations), Total: int64(result.Iterations),
+		Metric: metricAUC, Value: auc, Tracking: id,
+	})
+	return []event.Event{e.Reply(churn.Trainer, churn.ModelTrained, 0, e.Run(), &eventv1.ModelTrained{
+		Plan: ready.GetPlan(), Features: ready.GetFeatures(),
+		Trial: ready.GetTrial(), Trials: ready.GetTrials(), Candidate: written,
+	})}, nil
+}
+
+// payload returns the event's message, validated.
+func payload(e event.Event) (*eventv1.FeaturesReady, error) {
+	ready, ok := e.Data.(*eventv1.FeaturesReady)
+	if !ok {
+		return nil, churn.Errorf("trainer.Handle", churn.Invalid, "event %s of type %q holds %T, not FeaturesReady", e.ID, e.Type, e.Data)
+	}
+	return ready, event.Validate(e)
+}
+
+// metricAUC is the metric that progress shows: people know it best.
+const metricAUC = "auc"
+
+// train trains with the settings of the plan and reports each iteration.
+func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *input) (*lightgbm.Result, error) {
+	params := lightgbm.ParamsOf(ready.GetPlan().GetTraining())
+	data := in.data()
+	result, err := t.pool.Train(ctx, params, lightgbm.Options{
+		Threads:   t.threads(data.Rows[lightgbm.Train]),
+		ScoreRows: scoreRows,
+		Progress: func(i lightgbm.Iteration) {
+			stage.Report(ctx, stage.Progress{
+				Activity: "training", Done: int64(i.Number), Total: int64(params.NumIterations),
+				Metric: metricAUC, Value: i.AUC,
+			})
+		},
+	}, data)
+	if err != nil {
+		return nil, err
+	}
+	return result, in.fits(result)
+}
