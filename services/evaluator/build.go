@@ -1,0 +1,13 @@
+package evaluator
+
+import (
+	"context"
+
+	"github.com/asfotec/churn/pkg/service"
+	"github.com/asfotec/churn/pkg/stage"
+)
+
+// Build makes the evaluator's stage.
+func Build(_ context.Context, p service.Parts) (stage.Stage, error) {
+	return New(p.Store, p.Registry, p.Tracker, Default()).Stage(), nil
+}

@@ -1,0 +1,174 @@
+// Package evaluator judges a trained candidate on the hold-out, beside the
+// champion on the same rows.
+//
+// It scores with an implementation of its own, which must reproduce the
+// trainer's scores of the validation rows first; otherwise the run fails.
+package evaluator
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/stage"
+	"github.com/asfotec/churn/pkg/stat"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+// Evaluator answers model-trained with model-evaluated.
+type Evaluator struct {
+	store    blob.Store
+	registry registry.Registry
+	tracker  registry.Tracker
+	config   Config
+}
+
+// New returns an evaluator. The configuration must be valid, see
+// Config.Validate.
+func New(store blob.Store, reg registry.Registry, tracker registry.Tracker, config Config) *Evaluator {
+	return &Evaluator{store, reg, tracker, config}
+}
+
+// Stage returns the evaluator as a stage.
+func (v *Evaluator) Stage() stage.Stage {
+	return stage.Stage{Service: churn.Evaluator, Topics: []churn.Topic{churn.ModelTrained}, Handler: v}
+}
+
+// Handle evaluates the candidate of a model-trained event.
+func (v *Evaluator) Handle(ctx context.Context, e event.Event) ([]event.Event, error) {
+	trained, err := payload(e)
+	if err != nil {
+		return nil, err
+	}
+	folder := folder{e.Run(), trained.GetRound()}
+	champion, err := v.pinChampion(ctx, folder.key(championJSON), trained.GetPlan())
+	if err != nil {
+		return nil, err
+	}
+	stage.Report(ctx, stage.Progress{Activity: "scoring the hold-out", Total: steps})
+	scored, err := v.score(ctx, trained, champion)
+	if err != nil {
+		return nil, err
+	}
+	stage.Report(ctx, stage.Progress{Activity: "judging", Done: 1, Total: steps})
+	document, files, err := v.judge(ctx, e.Run(), trained, champion, scored)
+	if err != nil {
+		return nil, err
+	}
+	stage.Report(ctx, stage.Progress{Activity: "writing the report", Done: 2, Total: steps})
+	written, err := v.write(ctx, folder, files)
+	if err != nil {
+		return nil, err
+	}
+	id, err := v.track(ctx, e, trained, document, written)
+	if err != nil {
+		return nil, err
+	}
+	evaluated := &eventv1.ModelEvaluated{
+		Plan: trained.GetPlan(), Features: trained.GetFeatures(), Candidate: trained.GetCandidate(),
+		Evaluation: written, Metrics: document.Candidate.message(),
+		Champion: champion, Round: trained.GetRound(),
+	}
+	if document.Champion != nil {
+		evaluated.ChampionMetrics = document.Champion.message()
+	}
+	stage.Report(ctx, stage.Progress{
+		Activity: "evaluated", Done: steps, Total: steps,
+		Metric: stat.AUC.String(), Value: evaluated.Metrics.GetAuc(), Tracking: id,
+	})
+	return []event.Event{e.Reply(churn.Evaluator, churn.ModelEvaluated, 0, trained.GetPlan().GetModel(), evaluated)}, nil
+}
+
+// steps is how many units of progress an evaluation has.
+const steps = 3
+
+// payload returns the event's message, validated.
+func payload(e event.Event) (*eventv1.ModelTrained, error) {
+	trained, ok := e.Data.(*eventv1.ModelTrained)
+	if !ok {
+		return nil, churn.Errorf("evaluator.Handle", churn.Invalid, "event %s of type %q holds %T, not ModelTrained", e.ID, e.Type, e.Data)
+	}
+	return trained, event.Validate(e)
+}
+
+// judge makes the document and every file.
+func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) (*Document, *files, error) {
+	d := v.document(run, trained, champion, s)
+	all := []series{candidateSeries(s.candidate, d.Candidate.Calibration.Bins)}
+	if champion != nil {
+		all = append(all, championSeries(s.champion, d.Champion.Calibration.Bins))
+	}
+	out := &files{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.judge(ctx, s.candidate, s.champion) })
+	group.Go(func() (err error) { out.scores, err = s.table(); return err })
+	group.Go(func() (err error) { out.roc, err = rocPlot(all); return err })
+	group.Go(func() (err error) { out.pr, err = prPlot(all); return err })
+	group.Go(func() (err error) { out.calibration, err = calibrationPlot(all); return err })
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	var err error
+	if out.evaluation, err = encode(d); err != nil {
+		return nil, nil, err
+	}
+	out.report, err = report(d, trained, images{out.roc, out.pr, out.calibration, s.importances})
+	return d, out, err
+}
+
+// document returns the evaluation with everything but the intervals.
+func (v *Evaluator) document(run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) *Document {
+	rows, positives := s.candidate.Len(), s.candidate.Positives()
+	split := trained.GetPlan().GetSplit()
+	d := &Document{
+		Version: DocumentVersion,
+		Model:   trained.GetPlan().GetModel(),
+		Run:     run,
+		Round:   trained.GetRound(),
+		Holdout: Holdout{
+			Rows: int64(rows), Positives: int64(positives), Rate: float64(positives) / float64(rows),
+			Test: split.GetTest(), Salt: split.GetSalt(),
+		},
+		Method: Method{
+			Threshold: threshold, Level: v.config.Level,
+			Replicates: v.config.replicates(rows), Seed: uint64(trained.GetPlan().GetTraining().GetSeed()),
+		},
+		Parity: s.parity,
+		Candidate: Judgement{
+			ModelSHA256:        trained.GetCandidate().GetModel().GetSha256(),
+			PreprocessorSHA256: trained.GetFeatures().GetPreprocessor().GetSha256(),
+			Unseen:             s.unseen,
+		},
+		Warnings: s.warnings,
+	}
+	d.Candidate.calibrate(s.candidate, v.config)
+	if champion != nil {
+		d.Champion = &Champion{
+			Version: champion.GetVersion(), Generation: champion.GetGeneration(), Run: champion.GetRun(),
+			Judgement: Judgement{
+				ModelSHA256:        champion.GetModel().GetSha256(),
+				PreprocessorSHA256: champion.GetPreprocessor().GetSha256(),
+				Unseen:             s.championUnseen,
+			},
+		}
+		d.Champion.calibrate(s.champion, v.config)
+	}
+	return d
+}
+
+func (j *Judgement) calibrate(s *stat.Sample, c Config) {
+	j.Calibration.Bins, j.Calibration.Error = s.Calibration(c.Bins, c.Level)
+}
+
+// message returns the metrics that the event carries.
+func (j *Judgement) message() *eventv1.Metrics {
+	value := func(m stat.Metric) float64 { return j.Metrics[m.String()].Value }
+	return &eventv1.Metrics{
+		Auc: value(stat.AUC), Accuracy: value(stat.Accuracy), F1: value(stat.F1),
+		LogLoss: value(stat.LogLoss), Brier: value(stat.Brier), Ks: value(stat.KS),
+	}
+}

@@ -1,0 +1,83 @@
+package evaluator
+
+import (
+	"context"
+
+	"github.com/asfotec/churn/pkg/stat"
+)
+
+// Ways of making an interval, as Measure.Method names them.
+const (
+	byDeLong    = "delong"
+	byWilson    = "wilson"
+	byBootstrap = "bootstrap"
+)
+
+// judge fills in every number of the document from the scores of the hold-out;
+// champion is nil if there is none.
+func (d *Document) judge(ctx context.Context, candidate, champion *stat.Sample) error {
+	samples := []*stat.Sample{candidate}
+	if champion != nil {
+		samples = append(samples, champion)
+	}
+	boot := stat.Bootstrap{Replicates: d.Method.Replicates, Seed: d.Method.Seed, Threshold: threshold}
+	replicates, err := boot.Draw(ctx, samples...)
+	if err != nil {
+		return err
+	}
+	if err := d.Candidate.judge(candidate, replicates[0], d.Method.Level); err != nil {
+		return err
+	}
+	if champion == nil {
+		return nil
+	}
+	if err := d.Champion.judge(champion, replicates[1], d.Method.Level); err != nil {
+		return err
+	}
+	d.Comparison, err = compare(candidate, champion, replicates, d.Method.Level)
+	return err
+}
+
+// judge fills in one model's numbers but for the calibration.
+func (j *Judgement) judge(s *stat.Sample, replicates []stat.Metrics, level float64) error {
+	j.Metrics = measures(s.Metrics(threshold), replicates, level)
+	auc, err := s.DeLong(level)
+	if err != nil {
+		return err
+	}
+	j.Metrics[stat.AUC.String()] = measure(auc.Value, auc.Interval, byDeLong)
+	j.Confusion = s.Confusion(threshold)
+	j.Metrics[stat.Accuracy.String()] = measure(j.Confusion.Accuracy(),
+		stat.Wilson(j.Confusion.Right(), j.Confusion.Rows(), level), byWilson)
+	j.AveragePrecision = s.AveragePrecision()
+	return nil
+}
+
+// compare returns candidate less champion.
+func compare(candidate, champion *stat.Sample, replicates [][]stat.Metrics, level float64) (*Comparison, error) {
+	c := &Comparison{Differences: measures(
+		candidate.Metrics(threshold).Minus(champion.Metrics(threshold)),
+		stat.Differences(replicates[0], replicates[1]), level)}
+	auc, err := stat.DeLongPaired(candidate, champion, level)
+	if err != nil {
+		return nil, err
+	}
+	c.Differences[stat.AUC.String()], c.AUCP = measure(auc.Value, auc.Interval, byDeLong), auc.P
+	m := &c.McNemar
+	m.OnlyCandidate, m.OnlyChampion, err = stat.Disagreement(candidate, champion, threshold)
+	m.P = stat.McNemar(m.OnlyCandidate, m.OnlyChampion)
+	return c, err
+}
+
+// measures puts bootstrap intervals round the values.
+func measures(values stat.Metrics, replicates []stat.Metrics, level float64) map[string]Measure {
+	out := map[string]Measure{}
+	for m, interval := range stat.Intervals(replicates, level) {
+		out[stat.Metric(m).String()] = measure(values[m], interval, byBootstrap)
+	}
+	return out
+}
+
+func measure(value float64, i stat.Interval, method string) Measure {
+	return Measure{Value: value, Low: i.Low, High: i.High, Method: method}
+}

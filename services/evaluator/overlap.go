@@ -1,0 +1,30 @@
+package evaluator
+
+import (
+	"fmt"
+
+	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/feature"
+)
+
+// overlap returns a warning if the champion, by its own split, may have been
+// trained on rows of this hold-out, whose keys are given; else "". A row's part
+// follows from its key, so that for each row it can be said what it would have
+// been in the champion's run.
+func overlap(candidate, champion *feature.Preprocessor, keys []string) string {
+	if champion.Key != candidate.Key {
+		return fmt.Sprintf("The champion's rows were split by %s and not by %s: it may have been trained on rows of this hold-out, which flatters it.",
+			champion.Key, candidate.Key)
+	}
+	seen := 0
+	for _, key := range keys {
+		if champion.Split.Of(key) != dataset.Holdout {
+			seen++
+		}
+	}
+	if seen == 0 {
+		return ""
+	}
+	return fmt.Sprintf("By the champion's split (test %v, salt %q) %d of these %d rows are not held out: if its data had them, it was trained or tuned on them, which flatters it.",
+		champion.Split.Test, champion.Split.Salt, seen, len(keys))
+}
