@@ -64,9 +64,10 @@ def retrain(path: str, salt: str) -> Metrics:
     model.fit(
         train,
         parts["train"][1],
-        eval_set=[(encode.transform(parts["validation"][0]), parts["validation"][1])],
-        eval_metric="auc",
-        callbacks=[lightgbm.early_stopping(30, first_metric_only=True, verbose=False)],
+        eval_X=encode.transform(parts["validation"][0]),
+        eval_y=parts["validation"][1],
+        eval_metric="binary_logloss",
+        callbacks=[lightgbm.early_stopping(30, verbose=False)],
     )
     score = model.predict_proba(encode.transform(parts["holdout"][0]))[:, 1]
     truth, guess = parts["holdout"][1], (score > 0.5).astype(int)

@@ -25,7 +25,7 @@ def ours(churnctl: str, path: str, salt: str, state: str) -> pipeline.Metrics:
     )
     if done.returncode not in (0, 3):
         sys.exit(done.stderr)
-    m = json.loads(done.stdout)["metrics"]
+    m = json.loads(done.stdout)
     return pipeline.Metrics(m["auc"], m["accuracy"], m["f1"])
 
 
