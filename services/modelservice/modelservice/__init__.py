@@ -1,0 +1,1 @@
+"""Serves the churn model that is in production and follows promotions without a restart."""

@@ -1,0 +1,216 @@
+"""Follows the log: the newest promotion that can be served is.
+
+A cold start reads the compacted table and the promotions from the beginning: events are small and rare, and
+a row of the table may be older than the newest promotion if a gate was cut off at the wrong moment. Whatever
+order they come in, only a generation above the one that is served counts.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from asfotec.churn.event.v1.decision_pb2 import ModelPromoted
+
+from modelservice import events
+from modelservice.artifacts import Fetch
+from modelservice.config import Kafka
+from modelservice.errors import Refused, Unavailable
+from modelservice.metrics import Metrics
+from modelservice.serving import Holder, load
+
+_log = logging.getLogger(__name__)
+
+TOPICS = ("model-current", "model-promoted")
+SERVING_STAGE = "Production"  # promotions to other stages have generations of their own
+_KEPT = 16  # promotions to fall back on if the newest cannot be served
+_POLL = 0.1  # seconds
+_RETRY = 1.0  # seconds between attempts at what is away
+_REFRESH = 30.0  # seconds between looks for new partitions
+
+
+class Promotions:
+    """The newest promotions of one model that are not served yet, and the holder of the one that is."""
+
+    def __init__(self, model: str, fetch: Fetch, holder: Holder, metrics: Metrics) -> None:
+        self._model, self._fetch, self._holder, self._metrics = model, fetch, holder, metrics
+        self._waiting: dict[int, ModelPromoted] = {}  # by generation
+        self._refused: set[int] = set()
+
+    def add(self, promotion: ModelPromoted) -> None:
+        """Take a promotion in."""
+        if promotion.model != self._model or promotion.plan.gate.baseline_stage != SERVING_STAGE:
+            return
+        generation = promotion.generation
+        if generation <= self._served() or generation in self._waiting or generation in self._refused:
+            self._metrics.promotions.labels("old").inc()
+            return
+        self._waiting[generation] = promotion
+        for old in sorted(self._waiting)[:-_KEPT]:
+            del self._waiting[old]
+
+    def serve(self) -> None:
+        """Serve the newest promotion that can be. A bad one is refused, and what is served goes on.
+
+        Raises Unavailable if the store is away: call again.
+        """
+        while self._waiting:
+            generation = max(self._waiting)
+            promotion = self._waiting[generation]
+            try:
+                model = load(promotion, self._fetch)
+            except Refused as err:
+                del self._waiting[generation]
+                self._refused.add(generation)
+                self._metrics.promotions.labels("refused").inc()
+                _log.error("promotion refused", extra=_facts(promotion) | {"error": str(err)})
+                continue
+            self._holder.model = model  # one step: requests in flight keep the one they have
+            self._waiting = {g: p for g, p in self._waiting.items() if g > generation}
+            self._metrics.serving(model)
+            _log.info("serving", extra=_facts(promotion))
+
+    def _served(self) -> int:
+        return self._holder.model.generation if self._holder.model else 0
+
+
+def _facts(p: ModelPromoted) -> dict[str, Any]:
+    return {"model": p.model, "version": p.version, "generation": p.generation, "run": p.run}
+
+
+class Follower(threading.Thread):
+    """Reads the topics on a thread of its own until it is stopped. A broker that is away is waited for."""
+
+    def __init__(self, kafka: Kafka, promotions: Promotions, metrics: Metrics) -> None:
+        super().__init__(name="follower", daemon=True)
+        self._kafka, self._promotions, self._metrics = kafka, promotions, metrics
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End the thread, after the record at hand."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Read until stopped."""
+        while not self._stopping.is_set():
+            try:
+                self._read()
+            except Unavailable as err:
+                self._metrics.broker.set(0)
+                _log.warning("waiting for the log", extra={"error": str(err)})
+            except Exception:
+                _log.exception("following the log failed: beginning anew")
+            self._stopping.wait(_RETRY)
+
+    def _read(self) -> None:
+        """Read from the beginning of every partition until stopped or partitions change."""
+        from confluent_kafka import Consumer  # imported late: the server answers while it loads
+
+        consumer = Consumer(_settings(self._kafka))
+        try:
+            partitions = self._assign(consumer)
+            if not partitions:
+                self._stopping.wait(_POLL)  # the topics are not there yet
+                return
+            self._metrics.broker.set(1)
+            self._follow(consumer, partitions)
+        finally:
+            consumer.close()
+
+    def _assign(self, consumer: Any) -> set[tuple[str, int]]:
+        """Begin with every partition that there is."""
+        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+        partitions = set(self._partitions(consumer))
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for topic, number in partitions])
+        return partitions
+
+    def _partitions(self, consumer: Any) -> Iterator[tuple[str, int]]:
+        from confluent_kafka import KafkaException
+
+        for name in TOPICS:
+            topic = self._kafka.prefix + name
+            try:
+                metadata = consumer.list_topics(topic, timeout=5).topics[topic]
+            except KafkaException as err:
+                raise Unavailable(f"{self._kafka.brokers} (KAFKA_BROKERS): {err.args[0]}") from err
+            if metadata.error is None:
+                yield from ((topic, number) for number in metadata.partitions)
+
+    def _follow(self, consumer: Any, partitions: set[tuple[str, int]]) -> None:
+        unread, waited, away = set(partitions), 0.0, False
+        while not self._stopping.is_set():
+            message = consumer.poll(_RETRY if away else _POLL)
+            if message is None:
+                waited += _POLL
+            else:
+                self._take(message, unread)
+            # What is old is not worth loading: wait until all that was there has been read.
+            away = not unread and not self._serve()
+            if waited >= _REFRESH:
+                waited = 0.0
+                if set(self._partitions(consumer)) != partitions:
+                    return
+
+    def _take(self, message: Any, unread: set[tuple[str, int]]) -> None:
+        from confluent_kafka import KafkaError
+
+        error = message.error()
+        if error is None:
+            self._add(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            self._metrics.broker.set(1)
+            unread.discard((message.topic(), message.partition()))
+        elif error.retriable() or error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT):
+            self._metrics.broker.set(0)
+        else:
+            raise Unavailable(str(error))
+
+    def _add(self, message: Any) -> None:
+        record = events.Record(
+            message.topic(), message.partition(), message.offset(), message.value(), message.headers() or ()
+        )
+        try:
+            promotion = events.decode(record)
+        except Refused as err:
+            self._metrics.promotions.labels("refused").inc()
+            _log.error("event refused", extra={"error": str(err)})
+            return
+        if promotion is not None:
+            self._promotions.add(promotion)
+
+    def _serve(self) -> bool:
+        """Serve what is newest, and report whether the store was there."""
+        try:
+            self._promotions.serve()
+        except Unavailable as err:
+            _log.warning("waiting for the object store", extra={"error": str(err)})
+            return False
+        return True
+
+
+def _settings(kafka: Kafka) -> dict[str, Any]:
+    """Return librdkafka's settings."""
+    protocol = ("SASL_" if kafka.mechanism else "") + ("SSL" if kafka.tls else "PLAINTEXT")
+    settings: dict[str, Any] = {
+        "bootstrap.servers": kafka.brokers,
+        "group.id": f"{kafka.prefix}modelservice-{uuid.uuid4()}",  # never joined: partitions are assigned
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "security.protocol": protocol,
+        "allow.auto.create.topics": False,
+        "fetch.wait.max.ms": 100,
+        "fetch.message.max.bytes": 4 << 20,
+        "queued.max.messages.kbytes": 16 << 10,
+        "reconnect.backoff.max.ms": 1000,
+        "ssl.ca.location": kafka.ca,
+        "ssl.certificate.location": kafka.cert,
+        "ssl.key.location": kafka.key,
+        "sasl.mechanism": kafka.mechanism,
+        "sasl.username": kafka.username,
+        "sasl.password": kafka.password,
+        "logger": logging.getLogger("librdkafka"),
+    }
+    return {name: value for name, value in settings.items() if value != ""}
