@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -104,11 +105,14 @@ func backend(f *folder) (*posix.Posix, error) {
 	if err != nil {
 		return nil, err
 	}
-	return posix.New(objects, sidecar, posix.PosixOpts{ValidateBucketNames: true})
+	return posix.New(objects, committed{sidecar, objects}, posix.PosixOpts{ValidateBucketNames: true})
 }
 
 func config(host, accessKey, secretKey string) *embedgw.Config {
+	root := auth.Account{Access: accessKey, Secret: secretKey, Role: auth.RoleAdmin}
 	return &embedgw.Config{
+		// The same as without it, but for a line on standard output.
+		IAMService:        auth.NewIAMServiceSingle(root),
 		RootUserAccess:    accessKey,
 		RootUserSecret:    secretKey,
 		Region:            Region,

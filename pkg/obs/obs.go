@@ -5,6 +5,7 @@ package obs
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 
 	"github.com/mattn/go-isatty"
@@ -22,8 +23,9 @@ type Config struct {
 	Service  string // shown as the service's name in logs and traces
 	Version  string
 	Level    zapcore.Level
-	Format   string // json, console or auto: console where standard error is a terminal
-	Endpoint string // of an OTLP collector over HTTP; empty exports no traces
+	Format   string    // json, console or auto: console where standard error is a terminal
+	Endpoint string    // of an OTLP collector over HTTP; empty exports no traces
+	Output   io.Writer // of the log; nil: standard error
 }
 
 // Obs is what a program is observed by.
@@ -55,9 +57,13 @@ func (o *Obs) Close(ctx context.Context) error {
 	return err
 }
 
-// NewLogger returns a logger to standard error.
+// NewLogger returns a logger to the configuration's output.
 func NewLogger(c Config) *zap.Logger {
-	core := zapcore.NewCore(encoder(c.Format), zapcore.Lock(os.Stderr), c.Level)
+	var out io.Writer = os.Stderr
+	if c.Output != nil {
+		out = c.Output
+	}
+	core := zapcore.NewCore(encoder(c.Format), zapcore.Lock(zapcore.AddSync(out)), c.Level)
 	return zap.New(core).Named(c.Service)
 }
 

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/fold"
+)
+
+func retrainCmd(a *app) *cobra.Command {
+	var request requestFlags
+	var wait bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "retrain",
+		Short: "Publish a retrain request and follow it to its end",
+		Long: `Publish a retrain-requested event and follow the run to its end: promoted,
+rejected or failed.
+
+With KAFKA_BROKERS set, or a local stack running (` + "`churnctl up`" + `), the request goes
+there. Otherwise broker, store and services run inside this command until the
+run ends; their state stays in the state folder, and a command that was
+interrupted goes on when it is called again with the same --request-id.
+
+Exit codes: 0 promoted (or a dry run that would have been), 3 rejected,
+4 failed, 1 anything else.`,
+		Example: `  churnctl retrain --data data/telco_churn.csv
+  churnctl retrain --num-leaves 31 --learning-rate 0.1 --dry-run
+  churnctl retrain --min-auc 0.84 -o json`,
+		Args: cobra.NoArgs,
+		RunE: a.with(readWrite, func(cmd *cobra.Command, _ []string, p *parts) error {
+			ctx := cmd.Context()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeoutCause(ctx, timeout,
+					fmt.Errorf("the run has not ended within %s; it goes on: `churnctl runs` shows it", timeout))
+				defer cancel()
+			}
+			e, err := request.event(ctx, a, p.Store)
+			if err != nil {
+				return err
+			}
+			if !wait {
+				return a.publishOnly(ctx, p, e)
+			}
+			run, err := a.retrain(ctx, p, e)
+			if err != nil {
+				return err
+			}
+			return outcome(run.Status(), passedDryRun(run))
+		}),
+	}
+	request.add(cmd)
+	cmd.Flags().BoolVar(&wait, "wait", true, "follow the run to its end; with --wait=false publish and return")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up waiting after this long (0: never); the run goes on")
+	return cmd
+}
+
+// publishOnly publishes the request and says what run it is.
+func (a *app) publishOnly(ctx context.Context, p *parts, e event.Event) error {
+	if p.stack != nil {
+		return usageErrorf("--wait=false needs services that outlive this command: start them with `churnctl up`, or set KAFKA_BROKERS")
+	}
+	if err := p.publish(ctx, e); err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printLine(map[string]string{"run": e.Run(), "request": e.ID})
+	}
+	_, err := fmt.Fprintln(a.out, e.Run())
+	return err
+}
+
+// retrain publishes the request, follows the run and shows its end.
+func (a *app) retrain(ctx context.Context, p *parts, request event.Event) (*fold.Run, error) {
+	started := time.Now()
+	follower, err := p.follow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.publish(ctx, request); err != nil {
+		return nil, err
+	}
+	view := newView(a, request)
+	run, err := follower.until(ctx, request, view)
+	view.close()
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return nil, &exitErr{exitInterrupted, fmt.Errorf("interrupted; the request is on the log: go on with --request-id %s", request.ID)}
+		}
+		return nil, err
+	}
+	return run, a.showEnd(run, view.tracking, time.Since(started))
+}
+
+// publish puts one event on the log.
+func (p *parts) publish(ctx context.Context, e event.Event) error {
+	r, err := event.Encode(e, p.prefix)
+	if err != nil {
+		return err
+	}
+	return p.bus.Publish(ctx, r)
+}
+
+// passedDryRun reports whether only the dry run stood in the promotion's way.
+func passedDryRun(run *fold.Run) bool {
+	rejected := rejection(run)
+	return rejected != nil && rejected.GetDryRun()
+}

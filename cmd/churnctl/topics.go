@@ -1,0 +1,81 @@
+package main
+
+import (
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/asfotec/churn/pkg/churn"
+)
+
+// topicRow is one topic of the topology, and its JSON.
+type topicRow struct {
+	Topic      string          `json:"topic"`
+	Type       string          `json:"type"`
+	Key        churn.Key       `json:"key"`
+	Partitions int             `json:"partitions"`
+	Retention  string          `json:"retention"`
+	Producers  []churn.Service `json:"producers,omitempty"`
+	Consumers  []churn.Service `json:"consumers,omitempty"`
+	Doc        string          `json:"doc"`
+}
+
+func topicsCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "topics",
+		Short: "Show every topic: type, key, partitions, retention, who writes and who reads",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			rows := []topicRow{}
+			for _, s := range churn.Topology {
+				rows = append(rows, topicRow{
+					Topic: s.Topic.Name(a.config.TopicPrefix), Type: s.Topic.Type(), Key: s.Key, Partitions: s.Partitions,
+					Retention: retention(s), Producers: s.Producers, Consumers: s.Consumers, Doc: s.Doc,
+				})
+			}
+			return a.print(rows, func(w io.Writer) { topicsTable(w, rows) })
+		},
+	}
+}
+
+func retention(s churn.TopicSpec) string {
+	switch {
+	case s.Compacted:
+		return "newest per key"
+	case s.Retention == 0:
+		return "for ever"
+	default:
+		return s.Retention.String()
+	}
+}
+
+func topicsTable(w io.Writer, rows []topicRow) {
+	lines := [][]string{}
+	for _, r := range rows {
+		lines = append(lines, []string{
+			r.Topic, string(r.Key), strconv.Itoa(r.Partitions), r.Retention,
+			names(r.Producers, "anyone"), names(r.Consumers, "-"), r.Doc,
+		})
+	}
+	table(w, []string{"TOPIC", "KEY", "PARTITIONS", "KEPT", "WRITTEN BY", "READ BY", "WHAT"}, lines)
+}
+
+func names(services []churn.Service, none string) string {
+	if len(services) == 0 {
+		return none
+	}
+	s := make([]string, len(services))
+	for i, service := range services {
+		s[i] = string(service)
+	}
+	return strings.Join(s, ", ")
+}
+
+func number(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.FormatInt(n, 10)
+}

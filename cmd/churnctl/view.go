@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/asfotec/churn/pkg/event"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+// view shows a run on standard error while it goes on: a bar on a terminal, a
+// line per stage everywhere, nothing with -o json.
+type view struct {
+	app      *app
+	bar      *progressbar.ProgressBar
+	stage    string
+	started  time.Time
+	tracking string // the tracking server's id of the run
+}
+
+func newView(a *app, request event.Event) *view {
+	v := &view{app: a, started: time.Now()}
+	v.line("run %s requested", request.Run())
+	return v
+}
+
+func (v *view) progress(p *eventv1.RunProgress) {
+	if p.GetTrackingRun() != "" {
+		v.tracking = p.GetTrackingRun()
+	}
+	if v.app.json() || !v.app.terminal {
+		return
+	}
+	if v.bar == nil || v.stage != p.GetStage() {
+		v.close()
+		v.stage = p.GetStage()
+		v.bar = progressbar.NewOptions64(max(p.GetTotal(), -1),
+			progressbar.OptionSetWriter(v.app.err), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount())
+	}
+	v.bar.ChangeMax64(max(p.GetTotal(), 1))
+	v.bar.Describe(describe(p))
+	_ = v.bar.Set64(min(p.GetDone(), max(p.GetTotal(), 1)))
+}
+
+func describe(p *eventv1.RunProgress) string {
+	text := fmt.Sprintf("%-10s %s", p.GetStage(), p.GetActivity())
+	if p.GetMetric() != "" {
+		text += fmt.Sprintf("  %s %.4f", p.GetMetric(), p.GetValue())
+	}
+	return text
+}
+
+func (v *view) event(e event.Event) {
+	v.close()
+	text := describeEvent(e)
+	if v.tracking != "" {
+		text += "  (MLflow run " + v.tracking + ")"
+	}
+	v.line("%6.2f s  %s", time.Since(v.started).Seconds(), text)
+}
+
+// close takes the bar off the screen.
+func (v *view) close() {
+	if v.bar != nil {
+		_ = v.bar.Clear()
+		v.bar = nil
+	}
+}
+
+func (v *view) line(format string, args ...any) {
+	if !v.app.json() {
+		_, _ = fmt.Fprintf(v.app.err, format+"\n", args...)
+	}
+}
+
+// describeEvent says in a line what an event means.
+func describeEvent(e event.Event) string {
+	switch m := e.Data.(type) {
+	case *eventv1.RetrainRequested:
+		return "request     " + m.GetDataset().GetUri()
+	case *eventv1.FeaturesReady:
+		f := m.GetFeatures()
+		return fmt.Sprintf("featurizer  %d rows: %d train, %d validation, %d hold-out",
+			f.GetTrainRows()+f.GetValidationRows()+f.GetHoldoutRows(), f.GetTrainRows(), f.GetValidationRows(), f.GetHoldoutRows())
+	case *eventv1.ModelTrained:
+		if m.GetRound() > 0 {
+			return fmt.Sprintf("gate        the champion has changed: evaluating again (round %d)", m.GetRound())
+		}
+		return fmt.Sprintf("trainer     %d trees, validation AUC %.4f", m.GetCandidate().GetIterations(), m.GetCandidate().GetValidationAuc())
+	case *eventv1.ModelEvaluated:
+		text := fmt.Sprintf("evaluator   hold-out AUC %.4f, accuracy %.4f, F1 %.4f",
+			m.GetMetrics().GetAuc(), m.GetMetrics().GetAccuracy(), m.GetMetrics().GetF1())
+		if m.GetChampion() != nil {
+			text += fmt.Sprintf("; champion version %d AUC %.4f", m.GetChampion().GetVersion(), m.GetChampionMetrics().GetAuc())
+		}
+		return text
+	case *eventv1.ModelPromoted:
+		return fmt.Sprintf("gate        promoted: %s version %d", m.GetModel(), m.GetVersion())
+	case *eventv1.ModelRejected:
+		return "gate        rejected: " + m.GetReason()
+	case *eventv1.RunFailed:
+		return fmt.Sprintf("%-10s  failed (%s): %s", m.GetStage(), m.GetKind(), m.GetMessage())
+	default:
+		return e.Type
+	}
+}

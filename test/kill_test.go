@@ -1,0 +1,50 @@
+package test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A kill -9 of the all-in-one at any point of any stage loses nothing and does
+// nothing twice: started again, the run ends promoted as version 1 with the
+// digests of an undisturbed run.
+func TestKilledInEachStage(t *testing.T) {
+	t.Parallel()
+	undisturbed := newStack(t)
+	var want runDetail
+	undisturbed.want(0, &want, request("same")...)
+	events := unique(undisturbed.stream())
+
+	for _, service := range []string{"featurizer", "trainer", "evaluator", "gate"} {
+		for _, point := range []string{"received", "handled", "stored", "published"} {
+			t.Run(service+"."+point, func(t *testing.T) {
+				s := newStack(t)
+				s.killedAt(service + "." + point)
+				var got runDetail
+				s.want(0, &got, request("same")...)
+				if got.Status != "promoted" || got.Version != 1 || !maps.Equal(got.digests(), want.digests()) {
+					t.Errorf("status %s, version %d, digests equal: %v", got.Status, got.Version, maps.Equal(got.digests(), want.digests()))
+				}
+				compareStreams(t, unique(s.stream()), events)
+			})
+		}
+	}
+}
+
+// killedAt runs the request with a fault that kills the all-in-one at point.
+func (s *aStack) killedAt(point string) {
+	s.t.Helper()
+	once := filepath.Join(s.dir, "fault")
+	s.env = append(s.env, fmt.Sprintf("CHURN_FAULT=%s:1", point), "CHURN_FAULT_ONCE="+once)
+	r := s.run(request("same")...)
+	if r.code != -1 { // -1: ended by a signal
+		s.t.Fatalf("exit code %d, want a kill at %s\n%s\n%s", r.code, point, r.stdout, r.stderr)
+	}
+	if _, err := os.Stat(once); errors.Is(err, os.ErrNotExist) {
+		s.t.Fatalf("the fault at %s did not happen", point)
+	}
+}
