@@ -34,7 +34,7 @@ class Booster:
     def predict(self, features: Any, rows: int, width: int) -> list[float]:
         """Return the probability of the positive class of each row.
 
-        Features is a ctypes pointer to rows by width numbers, row by row.
+        Features is the address of rows by width numbers of 64 bits, row by row.
         """
         out = (ctypes.c_double * rows)(*([math.nan] * rows))
         length = ctypes.c_int64()
@@ -67,5 +67,10 @@ def _library() -> ctypes.CDLL:
     if spec is None or not spec.submodule_search_locations:
         raise Refused("the lightgbm package is not installed")
     library = ctypes.CDLL(str(Path(spec.submodule_search_locations[0]) / "lib" / "lib_lightgbm.so"))
+    # Without these an address given as a number would be cut to 32 bits.
+    number, address = ctypes.c_int, ctypes.c_void_p
     library.LGBM_GetLastError.restype = ctypes.c_char_p
+    library.LGBM_BoosterLoadModelFromString.argtypes = [ctypes.c_char_p, address, address]
+    library.LGBM_BoosterFree.argtypes = [address]
+    library.LGBM_BoosterPredictForMat.argtypes = [address, address, *[number] * 7, ctypes.c_char_p, address, address]
     return library

@@ -1,6 +1,5 @@
 """The model that is served: made from a promotion, swapped in one step."""
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +47,7 @@ class Model:
     def score(self, rows: Sequence[Row]) -> Scores:
         """Return the scores of checked rows."""
         features, unseen = self.preprocessor.transform(rows)
-        pointer = features.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
-        return Scores(self.booster.predict(pointer, *features.shape), unseen)
+        return Scores(self.booster.predict(features.ctypes.data, *features.shape), unseen)
 
     def label(self, probability: float) -> str:
         """Return the label that a probability stands for."""
