@@ -30,7 +30,7 @@ func setUp(m *testing.M) int {
 	}
 	for need, how := range map[string]string{
 		"build/lightgbm":                         "make lightgbm",
-		
+		"services/modelservice/.venv/bin/python": "make modelservice-dev",
 	} {
 		if _, err := os.Stat(filepath.Join(root, need)); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is missing: run `%s`\n", need, how)

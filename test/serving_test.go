@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/asfotec/churn/pkg/bus"
+	"github.com/asfotec/churn/pkg/bus/kafka"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 // answer is what ModelService says to a row.
@@ -86,6 +95,85 @@ func TestServingAfterARestart(t *testing.T) {
 	if a, err := ask(url, jsonRow(t, 0)); err != nil || a.Model.Version != 2 {
 		t.Errorf("answer %+v, %v", a, err)
 	}
+}
+
+// Promotions of artifacts that are not what they should be are refused, and
+// what was served goes on being served; so do records that are no events.
+func TestABadPromotionIsNotServed(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	stack := s.up()
+	s.want(0, nil, request("1")...)
+	awaitVersion(t, stack.ModelService, 1)
+	b, err := kafka.New(kafka.Config{Brokers: []string{stack.Broker}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	good := newest(t, b, churn.ModelPromoted.Name(churn.DefaultPrefix))
+	for _, topic := range []churn.Topic{churn.ModelPromoted, churn.ModelCurrent} {
+		name := topic.Name(churn.DefaultPrefix)
+		if err := b.Publish(t.Context(), damaged(t, good, topic), bus.Record{Topic: name, Key: []byte("churn-classifier"), Value: []byte("\xff no event")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the refusals to be counted", func() error {
+		_, text, err := fetch(stack.ModelService + "/metrics")
+		// The two records that are no events, and one promotion in two events.
+		if err == nil && !strings.Contains(text, `modelservice_promotions_total{outcome="refused"} 3.0`) {
+			err = fmt.Errorf("%s", text)
+		}
+		return err
+	})
+	if a, err := ask(stack.ModelService, jsonRow(t, 0)); err != nil || a.Model.Version != 1 {
+		t.Errorf("answer %+v, %v", a, err)
+	}
+	s.want(0, nil, request("2")...) // of the generation that the bad one claimed
+	awaitVersion(t, stack.ModelService, 2)
+}
+
+// damaged returns a promotion of the next generation whose model is not the
+// object that it names.
+func damaged(t *testing.T, good bus.Record, topic churn.Topic) bus.Record {
+	t.Helper()
+	e, err := event.Decode(good, churn.DefaultPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := proto.CloneOf(e.Data.(*eventv1.ModelPromoted))
+	m.Generation, m.Version = m.Generation+1, m.Version+1
+	m.Candidate.Model.Sha256 = strings.Repeat("0", 64)
+	e.ID, e.Topic, e.Data = "damaged", topic, m
+	r, err := event.Encode(e, churn.DefaultPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// newest returns the last record of a topic.
+func newest(t *testing.T, b bus.Bus, topic string) (last bus.Record) {
+	t.Helper()
+	err := b.Read(t.Context(), topic, nil, false, func(_ context.Context, r bus.Record) error {
+		if len(r.Headers) > 0 {
+			last = r
+		}
+		return nil
+	})
+	if err != nil || last.Topic == "" {
+		t.Fatalf("nothing in %s: %v", topic, err)
+	}
+	return last
+}
+
+func fetch(url string) (status int, body string, err error) {
+	res, err := http.Get(url)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(text), err
 }
 
 func ask(url string, row []byte) (a answer, err error) {

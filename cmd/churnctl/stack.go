@@ -70,6 +70,7 @@ func startStack(ctx context.Context, a *app, o stackOptions) (_ *stack, err erro
 		{o.modelService, func(context.Context) error { s.startModelService(model); return nil }},
 		{o.broker && o.store, func(context.Context) error { return s.provision(ctx) }},
 		{o.services, s.startServices},
+		{o.modelService && !o.temporary, func(context.Context) error { return s.awaitModelService(ctx) }},
 		{o.broker && o.store, func(context.Context) error { return s.announce(o.temporary) }},
 	} {
 		if !start.wanted {
@@ -169,7 +170,12 @@ func (s *stack) startModelService(m *modelService) {
 	s.group.Go(func() error { return m.run(s.ending) })
 }
 
-// announce lets other commands find the stack.
+func (s *stack) awaitModelService(ctx context.Context) (err error) {
+	s.file.ModelService, err = s.model.waitListening(ctx)
+	return err
+}
+
+// announce lets other commands find the stack, now that all of it answers.
 func (s *stack) announce(temporary bool) error {
 	s.file.PID, s.file.Bucket, s.file.Temporary = os.Getpid(), s.config.Bucket, temporary
 	s.stops = append(s.stops, func() error { return removeStackFile(s.dir) })

@@ -44,7 +44,7 @@ object store; they are the same stages.`,
 			}
 			err = a.shareExample(cmd.Context(), s, example)
 			if err == nil {
-				err = a.showStack(cmd.Context(), s)
+				err = a.showStack(s)
 			}
 			if err != nil {
 				return errors.Join(err, s.close())
@@ -125,18 +125,8 @@ func (a *app) reachRunning(o stackOptions) error {
 	return err
 }
 
-// showStack says where everything is, once it answers.
-func (a *app) showStack(ctx context.Context, s *stack) (err error) {
-	if s.model != nil {
-		if s.file.ModelService, err = s.model.waitListening(ctx); err != nil {
-			return err
-		}
-		if s.file.PID != 0 {
-			if err := s.file.write(s.dir); err != nil {
-				return err
-			}
-		}
-	}
+// showStack says where everything is.
+func (a *app) showStack(s *stack) error {
 	return a.print(s.file, func(w io.Writer) {
 		_, _ = fmt.Fprintln(w, "The local stack is up. Ctrl-C stops it; its state stays in", a.shown(s.dir))
 		pairs(w,

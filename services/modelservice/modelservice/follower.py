@@ -35,18 +35,18 @@ class Promotions:
 
     def __init__(self, model: str, fetch: Fetch, holder: Holder, metrics: Metrics) -> None:
         self._model, self._fetch, self._holder, self._metrics = model, fetch, holder, metrics
-        self._waiting: dict[int, ModelPromoted] = {}  # by generation
-        self._refused: set[int] = set()
+        self._waiting: dict[_Identity, ModelPromoted] = {}
+        self._refused: set[_Identity] = set()
 
     def add(self, promotion: ModelPromoted) -> None:
         """Take a promotion in."""
         if promotion.model != self._model or promotion.plan.gate.baseline_stage != SERVING_STAGE:
             return
-        generation = promotion.generation
-        if generation <= self._served() or generation in self._waiting or generation in self._refused:
+        key = _identity(promotion)
+        if promotion.generation <= self._served() or key in self._waiting or key in self._refused:
             self._metrics.promotions.labels("old").inc()
             return
-        self._waiting[generation] = promotion
+        self._waiting[key] = promotion
         for old in sorted(self._waiting)[:-_KEPT]:
             del self._waiting[old]
 
@@ -56,23 +56,32 @@ class Promotions:
         Raises Unavailable if the store is away: call again.
         """
         while self._waiting:
-            generation = max(self._waiting)
-            promotion = self._waiting[generation]
+            newest = max(self._waiting)
+            promotion = self._waiting[newest]
             try:
                 model = load(promotion, self._fetch)
             except Refused as err:
-                del self._waiting[generation]
-                self._refused.add(generation)
+                del self._waiting[newest]
+                self._refused.add(newest)
                 self._metrics.promotions.labels("refused").inc()
                 _log.error("promotion refused", extra=_facts(promotion) | {"error": str(err)})
                 continue
             self._holder.model = model  # one step: requests in flight keep the one they have
-            self._waiting = {g: p for g, p in self._waiting.items() if g > generation}
+            self._waiting = {k: p for k, p in self._waiting.items() if p.generation > promotion.generation}
+            self._refused = {k for k in self._refused if k[0] > promotion.generation}
             self._metrics.serving(model)
             _log.info("serving", extra=_facts(promotion))
 
     def _served(self) -> int:
         return self._holder.model.generation if self._holder.model else 0
+
+
+# Generation first, and what makes one event of a generation another than a second, which may be forged.
+_Identity = tuple[int, str, str, str]
+
+
+def _identity(p: ModelPromoted) -> _Identity:
+    return p.generation, p.run, p.candidate.model.sha256, p.features.preprocessor.sha256
 
 
 def _facts(p: ModelPromoted) -> dict[str, Any]:

@@ -157,3 +157,13 @@ def test_the_model_of_a_promotion_without_its_columns_is_refused(maker: Maker) -
             maker.of(preprocessor=maker.preprocessor.replace(b'"tenure"', b'"Tenure2"', 1)).promotion(1),
             maker.store.fetch,
         )
+
+
+def test_a_forged_promotion_does_not_stand_in_the_way_of_the_true_one(
+    promotions: Promotions, maker: Maker, holder: Holder
+) -> None:
+    promotions.add(maker.of(text=b"forged").promotion(1))
+    promotions.serve()
+    promotions.add(maker.promotion(1))
+    promotions.serve()
+    assert _generation(holder) == 1
