@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
@@ -21,12 +25,31 @@ func Build(ctx context.Context, p service.Parts) (stage.Stage, error) {
 	if err != nil {
 		return stage.Stage{}, err
 	}
-	pool, err := worker.New(ctx, library, runtime.GOMAXPROCS(0))
+	pool, err := worker.New(ctx, library, runtime.GOMAXPROCS(0), observe(p))
 	if err != nil {
 		return stage.Stage{}, err
 	}
 	context.AfterFunc(ctx, pool.Close)
 	return New(p.Store, p.Tracker, pool).Stage(), nil
+}
+
+// observe tells the log and the metrics how long LightGBM took.
+func observe(p service.Parts) func(time.Duration) {
+	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "churn_training_seconds", Help: "LightGBM's part of a training: rows in, model out.",
+		Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),
+	})
+	if p.Metrics != nil {
+		p.Metrics.MustRegister(seconds)
+	}
+	log := p.Log
+	if log == nil {
+		log = zap.NewNop()
+	}
+	return func(took time.Duration) {
+		seconds.Observe(took.Seconds())
+		log.Info("trained", zap.Float64("lightgbm_seconds", took.Seconds()))
+	}
 }
 
 // findLibrary returns the LightGBM library that is configured, or the one that

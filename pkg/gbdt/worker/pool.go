@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -16,6 +17,7 @@ type Pool struct {
 	sha256  string
 	cpus    int
 	free    *semaphore.Weighted // CPUs that no training has
+	observe func(time.Duration) // told how long each training took, rows included
 
 	mu      sync.Mutex
 	workers map[*process]bool // all of them
@@ -27,15 +29,18 @@ type Pool struct {
 // the first training comes, and returns the pool of it. The trainings under way
 // together have at most so many threads as there are cpus.
 //
+// Each training that succeeds is told to observe, which may be nil, with the time
+// it took, rows included.
+//
 // A library that is not there, or not the pinned one, is an Invalid error. In a
 // program that does not begin with Main, New fails.
-func New(ctx context.Context, libraryPath string, cpus int) (*Pool, error) {
+func New(ctx context.Context, libraryPath string, cpus int, observe func(time.Duration)) (*Pool, error) {
 	if inWorker() {
 		return nil, churn.Errorf("worker.New", churn.Internal, "this is a worker itself: its main must begin with worker.Main()")
 	}
 	cpus = max(1, cpus)
 	p := &Pool{
-		library: libraryPath, cpus: cpus, free: semaphore.NewWeighted(int64(cpus)), workers: map[*process]bool{},
+		library: libraryPath, cpus: cpus, free: semaphore.NewWeighted(int64(cpus)), workers: map[*process]bool{}, observe: observe,
 	}
 	w, err := p.start(ctx)
 	if err != nil {
@@ -70,7 +75,12 @@ func (p *Pool) Train(ctx context.Context, params lightgbm.Params, o lightgbm.Opt
 		return nil, err
 	}
 	defer p.give(w)
-	return w.train(ctx, params, o, d)
+	start := time.Now()
+	r, err := w.train(ctx, params, o, d)
+	if err == nil && p.observe != nil {
+		p.observe(time.Since(start))
+	}
+	return r, err
 }
 
 // Close kills all workers. A training under way fails as Transient.

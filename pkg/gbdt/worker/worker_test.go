@@ -41,7 +41,7 @@ var libraryPath = filepath.Join("../../..", lightgbm.DefaultPath)
 
 func newPool(t testing.TB, cpus int) *Pool {
 	t.Helper()
-	p, err := New(t.Context(), libraryPath, cpus)
+	p, err := New(t.Context(), libraryPath, cpus, nil)
 	if err != nil {
 		t.Fatalf("%v\ninstall it with: make lightgbm", err)
 	}
@@ -311,7 +311,7 @@ func TestTamperedLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{path, path + ".not-there"} {
-		if _, err := New(t.Context(), path, 1); !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), "make lightgbm") {
+		if _, err := New(t.Context(), path, 1, nil); !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), "make lightgbm") {
 			t.Errorf("%s: %v, want an invalid error", path, err)
 		}
 	}
@@ -352,14 +352,14 @@ func TestIsWorker(t *testing.T) {
 func TestNewInAWorker(t *testing.T) {
 	name, value, _ := strings.Cut(setting, "=")
 	t.Setenv(name, value)
-	if _, err := New(t.Context(), libraryPath, 1); !churn.IsKind(err, churn.Internal) {
+	if _, err := New(t.Context(), libraryPath, 1, nil); !churn.IsKind(err, churn.Internal) {
 		t.Errorf("New in a worker: %v, want an internal error", err)
 	}
 }
 
 // trainForEver prints the worker's process id once it trains.
 func trainForEver() {
-	pool, err := New(context.Background(), libraryPath, 1)
+	pool, err := New(context.Background(), libraryPath, 1, nil)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
