@@ -3,6 +3,7 @@ package dataset
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -18,67 +19,82 @@ const (
 	Mixed LineEnd = "mixed"
 )
 
+// maxRecord is the most bytes that one record may take, so that an unclosed
+// quote does not swallow the file.
+const maxRecord = 1 << 20
+
 var bom = []byte("\ufeff")
 
+// foreign are the first bytes of files that are often taken for CSV.
+var foreign = []struct{ head, what string }{
+	{"\xff\xfe", "is UTF-16: save it as UTF-8"},
+	{"\xfe\xff", "is UTF-16: save it as UTF-8"},
+	{"\x1f\x8b", "is compressed by gzip: give it uncompressed"},
+	{"PK\x03\x04", "is a ZIP archive or a spreadsheet: export it as CSV"},
+}
+
+// place is a place in a file: line and byte of the line from 1, field of the
+// record from 0.
+type place struct{ line, byte, field int }
+
+// malformed says what is wrong with a file's form, and where.
+type malformed struct {
+	place
+	what string
+}
+
+func (m *malformed) Error() string { return m.what }
+
 // cleaner makes the bytes of a file fit for encoding/csv: it drops a byte order
-// mark, turns CR and CRLF into LF, refuses NUL bytes, and bounds what one record
-// may take, so that an unclosed quote does not swallow the file.
+// mark, turns CR and CRLF into LF, refuses NUL bytes and records without end.
+// It follows the quotes, to know which record and field a byte belongs to.
 type cleaner struct {
 	src       *bufio.Reader
-	lineEnds  map[LineEnd]int64
 	hasBOM    bool
-	line      int // of the next byte, from 1
-	column    int // of the next byte, from 1, in bytes
+	at        place // of the next byte
+	begin     int   // line on which the record at hand begins
+	size      int   // of the record at hand, in bytes
+	quoted    bool  // whether the next byte is inside quotes
 	pendingCR bool
-	budget    int // bytes left for the record at hand
+	lf        int64 // lines that ended so
+	crlf      int64
+	cr        int64
 	err       error
 }
 
-// maxRecord is the most bytes that one record may take.
-const maxRecord = 1 << 20
-
-func newCleaner(r io.Reader) (*cleaner, error) {
-	c := &cleaner{src: bufio.NewReaderSize(r, 64<<10), lineEnds: map[LineEnd]int64{}, line: 1, column: 1}
-	head, err := c.src.Peek(len(bom))
-	if err != nil && err != io.EOF {
-		return nil, err
+func newCleaner(r io.Reader) *cleaner {
+	c := &cleaner{src: bufio.NewReaderSize(r, 64<<10), at: place{1, 1, 0}, begin: 1}
+	head, err := c.src.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
 	}
-	if bytes.Equal(head, bom) {
-		c.hasBOM = true
-		if _, err := c.src.Discard(len(bom)); err != nil {
-			return nil, err
+	for _, f := range foreign {
+		if bytes.HasPrefix(head, []byte(f.head)) {
+			c.refuse("the file %s", f.what)
 		}
 	}
-	c.nextRecord()
-	return c, nil
+	if bytes.HasPrefix(head, bom) {
+		c.hasBOM = true
+		_, _ = c.src.Discard(len(bom)) // buffered
+	}
+	return c
 }
 
-// nextRecord grants the next record its bytes. What csv has read ahead (its
-// buffer of 4 KiB) is allowed for.
-func (c *cleaner) nextRecord() { c.budget = maxRecord + 8<<10 }
-
 func (c *cleaner) Read(p []byte) (int, error) {
-	if c.err != nil {
-		return 0, c.err
-	}
-	n := 0
-	for n < len(p) && c.err == nil {
-		if n > 0 && c.src.Buffered() == 0 && !c.pendingCR {
-			break // give what is there rather than wait for more
-		}
-		b, err := c.src.ReadByte()
-		if err != nil {
-			c.err = err
+	for c.err == nil && len(p) > 0 {
+		if _, c.err = c.src.Peek(1); c.err != nil {
 			break
 		}
-		if c.budget--; c.budget < 0 {
-			c.err = errTooLong
-			break
+		in, _ := c.src.Peek(min(c.src.Buffered(), len(p)))
+		taken, n := 0, 0
+		for taken < len(in) && c.err == nil {
+			n += c.take(p[n:], in[taken])
+			taken++
 		}
-		n += c.take(p[n:], b)
-	}
-	if n > 0 {
-		return n, nil
+		_, _ = c.src.Discard(taken) // buffered
+		if n > 0 {
+			return n, nil
+		}
 	}
 	return 0, c.err
 }
@@ -88,41 +104,63 @@ func (c *cleaner) take(p []byte, b byte) int {
 	if c.pendingCR {
 		c.pendingCR = false
 		if b == '\n' { // the LF of a CRLF, whose CR was given as LF
-			c.lineEnds[CR]--
-			c.lineEnds[CRLF]++
+			c.cr--
+			c.crlf++
 			return 0
 		}
 	}
+	if b == 0 {
+		return c.refuse("a NUL byte: this is no text file, or it is damaged")
+	}
+	if c.size++; c.size > maxRecord {
+		return c.refuse("the record that begins on line %d is longer than %d bytes: is a quote not closed?", c.begin, maxRecord)
+	}
+	c.at.byte++
 	switch b {
-	case 0:
-		c.err = fmt.Errorf("line %d: a NUL byte at byte %d of the line: this is no text file, or it is damaged", c.line, c.column)
-		return 0
+	case '"':
+		c.quoted = !c.quoted // also right for a quote written twice
+	case ',':
+		if !c.quoted {
+			c.at.field++
+		}
 	case '\r':
 		c.pendingCR = true
-		c.lineEnds[CR]++
+		c.cr++
 		b = '\n'
+		c.endLine()
 	case '\n':
-		c.lineEnds[LF]++
+		c.lf++
+		c.endLine()
 	}
 	p[0] = b
-	c.column++
-	if b == '\n' {
-		c.line, c.column = c.line+1, 1
-	}
 	return 1
 }
 
-// lineEnd returns how the lines ended.
-func (c *cleaner) lineEnd() LineEnd {
-	found := LineEnd("")
-	for _, e := range []LineEnd{LF, CRLF, CR} {
-		if c.lineEnds[e] == 0 {
-			continue
-		}
-		if found != "" {
-			return Mixed
-		}
-		found = e
+func (c *cleaner) endLine() {
+	c.at.line, c.at.byte = c.at.line+1, 1
+	if !c.quoted {
+		c.at.field, c.begin, c.size = 0, c.at.line, 0
 	}
-	return found
+}
+
+// refuse ends the reading.
+func (c *cleaner) refuse(format string, args ...any) int {
+	c.err = &malformed{c.at, fmt.Sprintf(format, args...)}
+	return 0
+}
+
+// lineEnd returns how the lines ended; "" if none did.
+func (c *cleaner) lineEnd() LineEnd {
+	switch all := c.lf + c.crlf + c.cr; {
+	case all == 0:
+		return ""
+	case c.lf == all:
+		return LF
+	case c.crlf == all:
+		return CRLF
+	case c.cr == all:
+		return CR
+	default:
+		return Mixed
+	}
 }

@@ -12,10 +12,16 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 )
 
-var errTooLong = fmt.Errorf("the record is longer than %d bytes: is a quote not closed?", maxRecord)
-
-// maxHeader is the most columns that a file may have.
-const maxHeader = 10_000
+const (
+	// MaxText is the most bytes that a key, a category or a number may have.
+	MaxText = 1 << 10
+	// maxHeader is the most columns that a file may have.
+	maxHeader = 10_000
+	// maxShown is how much of a value a message shows.
+	maxShown = 60
+	// maxMissing is how many missing columns a message names.
+	maxMissing = 20
+)
 
 // Value is what a row holds in one column of the spec.
 type Value struct {
@@ -34,8 +40,8 @@ type Row struct {
 }
 
 // Reader reads the rows of a CSV file, in constant memory. Every error is
-// Invalid and says which line and column is wrong, but for errors of the
-// underlying reader, which are passed on.
+// Invalid and says which line, byte of the line (both from 1) and column is
+// wrong, but for errors of the underlying reader, whose kind is passed on.
 type Reader struct {
 	spec   *Spec
 	split  Split
@@ -45,7 +51,7 @@ type Reader struct {
 	key    int   // field of the key
 	target int   // field of the target
 	fields []int // field of each column of the spec
-	line   int   // on which the next record begins, blank lines aside
+	last   int   // line on which the newest record ends
 	rows   int64
 	counts [Parts][2]int64 // by part and class
 }
@@ -53,21 +59,19 @@ type Reader struct {
 // NewReader reads the header and returns the reader of the rows.
 func NewReader(r io.Reader, spec *Spec, split Split) (*Reader, error) {
 	const op = "dataset.NewReader"
-	clean, err := newCleaner(r)
-	if err != nil {
-		return nil, churn.E(op, churn.KindOf(err), err)
-	}
-	d := &Reader{spec: spec, split: split, clean: clean, csv: csv.NewReader(clean), line: 1}
+	clean := newCleaner(r)
+	d := &Reader{spec: spec, split: split, clean: clean, csv: csv.NewReader(clean)}
 	d.csv.FieldsPerRecord = -1 // checked here, with a message for people
 	record, err := d.record()
 	if errors.Is(err, io.EOF) {
-		return nil, churn.Errorf(op, churn.Invalid, "the file is empty: it must have a header line with the columns of the spec %s", spec.Name)
+		return nil, churn.Errorf(op, churn.Invalid, "line 1: the file is empty: it must have a header line with the columns of the spec %s", spec.Name)
 	}
 	if err != nil {
-		return nil, d.fail(op, err)
+		return nil, d.fail(op, record, err)
 	}
 	if err := d.readHeader(record); err != nil {
-		return nil, churn.Errorf(op, churn.Invalid, "line 1: %w", err)
+		line, _ := d.csv.FieldPos(0)
+		return nil, churn.Errorf(op, churn.Invalid, "line %d: %w", line, err)
 	}
 	d.csv.ReuseRecord = true
 	return d, nil
@@ -78,14 +82,14 @@ func (d *Reader) readHeader(record []string) error {
 	if len(record) > maxHeader {
 		return fmt.Errorf("the header has %d columns; at most %d are allowed", len(record), maxHeader)
 	}
-	at := map[string]int{}
+	at := make(map[string]int, len(record))
 	for i, name := range record {
 		name = strings.TrimSpace(name)
 		if !utf8.ValidString(name) {
 			return fmt.Errorf("the name of column %d is not UTF-8: save the file as UTF-8", i+1)
 		}
 		if first, twice := at[fold(name)]; twice {
-			return fmt.Errorf("column %q is there twice, as column %d and column %d (names are matched without regard to case)", name, first+1, i+1)
+			return fmt.Errorf("column %s is there twice, as column %d and column %d (names are matched without regard to case)", quote(name), first+1, i+1)
 		}
 		at[fold(name)] = i
 		d.header = append(d.header, name)
@@ -103,8 +107,8 @@ func (d *Reader) readHeader(record []string) error {
 		d.fields = append(d.fields, find(c.Name))
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("the header lacks the column%s %s, which the spec %s names: add them, or give another spec",
-			plural(len(missing)), strings.Join(missing, ", "), d.spec.Name)
+		return fmt.Errorf("the header lacks the column%s %s, which the spec %s names: add what is missing, or give another spec",
+			plural(len(missing)), list(missing), d.spec.Name)
 	}
 	return nil
 }
@@ -117,31 +121,24 @@ func (d *Reader) Next(row *Row) error {
 		return io.EOF
 	}
 	if err != nil {
-		return d.fail(op, err)
+		return d.fail(op, record, err)
 	}
 	row.Line, _ = d.csv.FieldPos(0)
-	if len(record) != len(d.header) {
-		return churn.Errorf(op, churn.Invalid, "line %d: the row has %d fields, the header has %d: is a comma or a quote missing or too many?",
-			row.Line, len(record), len(d.header))
+	if err := d.checkForm(op, record); err != nil {
+		return err
 	}
-	for i, field := range record {
-		if !utf8.ValidString(field) {
-			return d.wrong(op, i, "is not UTF-8: save the file as UTF-8")
-		}
-	}
-	row.Key = strings.TrimSpace(record[d.key])
-	if row.Key == "" {
-		return d.wrong(op, d.key, "is blank: it must identify the row, since it decides the row's split")
+	if row.Key, err = parseKey(record[d.key]); err != nil {
+		return d.wrong(op, d.key, err)
 	}
 	if row.Positive, err = d.label(record[d.target]); err != nil {
-		return d.wrong(op, d.target, err.Error())
+		return d.wrong(op, d.target, err)
 	}
 	row.Part = d.split.Of(row.Key)
 	row.Values = row.Values[:0]
 	for i, c := range d.spec.Columns {
 		v, err := c.Parse(record[d.fields[i]])
 		if err != nil {
-			return d.wrong(op, d.fields[i], err.Error())
+			return d.wrong(op, d.fields[i], err)
 		}
 		row.Values = append(row.Values, v)
 	}
@@ -150,16 +147,45 @@ func (d *Reader) Next(row *Row) error {
 	return nil
 }
 
-// record reads the next record and notes where it and the one after it begin.
+// record reads the next record and notes where it ends.
 func (d *Reader) record() ([]string, error) {
-	d.clean.nextRecord()
 	record, err := d.csv.Read()
 	if err == nil {
-		last := len(record) - 1
-		line, _ := d.csv.FieldPos(last)
-		d.line = line + strings.Count(record[last], "\n") + 1
+		field := len(record) - 1
+		line, _ := d.csv.FieldPos(field)
+		d.last = line + strings.Count(record[field], "\n")
 	}
 	return record, err
+}
+
+// checkForm holds a record against the header.
+func (d *Reader) checkForm(op string, record []string) error {
+	got, want := len(record), len(d.header)
+	switch {
+	case got < want:
+		return churn.Errorf(op, churn.Invalid, "line %d: the row ends before column %s, with %d of %d fields: is a comma or a quote missing?",
+			d.last, d.name(got), got, want)
+	case got > want:
+		line, at := d.csv.FieldPos(want)
+		return churn.Errorf(op, churn.Invalid, "line %d, byte %d: the row goes on behind the last column, %s, with %d fields for %d: is there a comma too many, or one in a value without quotes?",
+			line, at, d.name(want-1), got, want)
+	}
+	for i, field := range record {
+		if !utf8.ValidString(field) {
+			return d.wrong(op, i, errors.New("is not UTF-8: save the file as UTF-8"))
+		}
+	}
+	return nil
+}
+
+// parseKey reads the text of the key. Its error goes on a sentence that begins
+// with the column's name, as those of label and Column.Parse do.
+func parseKey(field string) (string, error) {
+	key := strings.TrimSpace(field)
+	if key == "" {
+		return "", errors.New("is blank: it must identify the row, since it decides the row's split")
+	}
+	return key, checkLength(key)
 }
 
 func (d *Reader) label(field string) (positive bool, err error) {
@@ -180,6 +206,9 @@ func (c Column) Parse(field string) (Value, error) {
 	if text == "" && c.Missing == MissingError {
 		return Value{}, fmt.Errorf("is blank: fill it in, or say in the spec what a blank means (missing: …)")
 	}
+	if err := checkLength(text); err != nil {
+		return Value{}, err
+	}
 	if c.Kind == Categorical {
 		return Value{Text: text, Missing: text == ""}, nil
 	}
@@ -196,32 +225,48 @@ func (c Column) Parse(field string) (Value, error) {
 	return Value{Number: v}, nil
 }
 
-// wrong is an error in a field of the record at hand.
-func (d *Reader) wrong(op string, field int, what string) error {
-	line, column := d.csv.FieldPos(field)
-	return churn.Errorf(op, churn.Invalid, "line %d, character %d, column %s: the value %s", line, column, d.header[field], what)
+func checkLength(text string) error {
+	if len(text) > MaxText {
+		return fmt.Errorf("is %s; at most %d bytes are allowed: is this the right column, or is a quote out of place?", quote(text), MaxText)
+	}
+	return nil
 }
 
-// fail is an error of the file's form.
-func (d *Reader) fail(op string, err error) error {
+// wrong is an error in a field of the record at hand.
+func (d *Reader) wrong(op string, field int, err error) error {
+	line, at := d.csv.FieldPos(field)
+	return churn.Errorf(op, churn.Invalid, "line %d, byte %d, column %s: the value %w", line, at, d.name(field), err)
+}
+
+// fail is an error of the file's form, or of reading it. record is what was
+// read of the record before it.
+func (d *Reader) fail(op string, record []string, err error) error {
 	var syntax *csv.ParseError
+	var form *malformed
 	switch {
 	case errors.As(err, &syntax) && errors.Is(syntax.Err, csv.ErrQuote):
-		return churn.Errorf(op, churn.Invalid, "line %d, character %d: a quote is out of place or not closed (the record begins on line %d); write a quote inside a quoted field twice",
-			syntax.Line, syntax.Column, syntax.StartLine)
+		return churn.Errorf(op, churn.Invalid, "line %d, byte %d, column %s: a quote is out of place or not closed (the record begins on line %d); write a quote inside a quoted field twice",
+			syntax.Line, syntax.Column, d.name(len(record)), syntax.StartLine)
 	case errors.As(err, &syntax) && errors.Is(syntax.Err, csv.ErrBareQuote):
-		return churn.Errorf(op, churn.Invalid, "line %d, character %d: a quote inside a field that is not quoted; put the field in quotes and write the quote twice",
-			syntax.Line, syntax.Column)
-	case errors.Is(err, errTooLong):
-		return churn.Errorf(op, churn.Invalid, "line %d: %w", d.line, errTooLong)
-	case d.clean.err == err: //nolint:errorlint // the cleaner's own error, which names the line
-		if kind := churn.KindOf(err); kind != churn.Internal {
-			return churn.E(op, kind, err)
-		}
-		return churn.E(op, churn.Invalid, err)
+		return churn.Errorf(op, churn.Invalid, "line %d, byte %d, column %s: a quote inside a field that is not quoted; put the field in quotes and write the quote twice",
+			syntax.Line, syntax.Column, d.name(len(record)))
+	case errors.As(err, &form):
+		return churn.Errorf(op, churn.Invalid, "line %d, byte %d, column %s: %w", form.line, form.byte, d.name(form.field), form)
 	default:
-		return churn.Errorf(op, churn.Invalid, "line %d: %w", d.line, err)
+		return churn.Errorf(op, churn.KindOf(err), "the file cannot be read on after line %d: %w", d.last, err)
 	}
+}
+
+// name returns the name of the column that a field belongs to, or its number
+// before the header is known and behind the last column.
+func (d *Reader) name(field int) string {
+	if field >= len(d.header) || d.header[field] == "" {
+		return fmt.Sprintf("number %d", field+1)
+	}
+	if name := d.header[field]; len(name) <= maxShown {
+		return name
+	}
+	return quote(d.header[field])
 }
 
 // Close looks at the file as a whole, after the last row: it must have rows,
@@ -229,7 +274,7 @@ func (d *Reader) fail(op string, err error) error {
 func (d *Reader) Close() error {
 	const op = "dataset.Close"
 	if d.rows == 0 {
-		return churn.Errorf(op, churn.Invalid, "line %d: the file has a header and no rows", d.line)
+		return churn.Errorf(op, churn.Invalid, "line %d: the file ends after its header: there are no rows", d.last)
 	}
 	t := d.spec.Target
 	var all [2]int64
@@ -239,7 +284,7 @@ func (d *Reader) Close() error {
 	for i, label := range []string{t.Negative, t.Positive} {
 		if all[i] == 0 {
 			return churn.Errorf(op, churn.Invalid, "column %s: no row up to line %d is %q, and one class cannot be learned: both %q and %q are needed",
-				t.Column, d.line-1, label, t.Positive, t.Negative)
+				t.Column, d.last, label, t.Positive, t.Negative)
 		}
 	}
 	for part, counts := range d.counts {
@@ -284,10 +329,18 @@ func class(positive bool) int {
 
 // quote shows a value in a message: not all of a long one.
 func quote(s string) string {
-	if len(s) > 60 {
-		return fmt.Sprintf("%.60q… (%d bytes)", s, len(s))
+	if len(s) > maxShown {
+		return fmt.Sprintf("%.*q… (%d bytes)", maxShown, s, len(s))
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// list shows names in a message: not all of many.
+func list(names []string) string {
+	if more := len(names) - maxMissing; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxMissing], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 func plural(n int) string {

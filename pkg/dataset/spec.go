@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/asfotec/churn/pkg/churn"
 )
 
@@ -21,16 +19,19 @@ const maxColumns = 2000
 // Spec says what a dataset's columns are and what a run's settings are unless
 // the request says otherwise. It is the one place where they stand.
 type Spec struct {
-	Version    int      `yaml:"version"`
-	Name       string   `yaml:"name"`
-	Model      string   `yaml:"model"`
-	Experiment string   `yaml:"experiment"`
-	Key        string   `yaml:"key"` // column that identifies a row
-	Target     Target   `yaml:"target"`
-	Columns    []Column `yaml:"columns"`
-	Split      Split    `yaml:"split"`
-	Training   Training `yaml:"training"`
-	Gate       Gate     `yaml:"gate"`
+	Version    int    `yaml:"version"`
+	Name       string `yaml:"name"`
+	Model      string `yaml:"model"`
+	Experiment string `yaml:"experiment"`
+	// Key is the column that identifies a row. Its hash decides the row's split,
+	// so rows of one key are all in the same: a key that repeats (one row a month
+	// of each customer, say) leaks nothing, and is counted in the run's profile.
+	Key      string   `yaml:"key"`
+	Target   Target   `yaml:"target"`
+	Columns  []Column `yaml:"columns"`
+	Split    Split    `yaml:"split"`
+	Training Training `yaml:"training"`
+	Gate     Gate     `yaml:"gate"`
 }
 
 // Target is the column that is predicted, and its two labels.
@@ -105,8 +106,8 @@ func ParseSpec(text []byte) (*Spec, error) {
 		Training: defaultTraining,
 		Gate:     Gate{MinAUC: 0.82, MinAccuracy: 0.78, BaselineStage: "Production"},
 	}
-	if err := yaml.UnmarshalWithOptions(text, s, yaml.Strict()); err != nil {
-		return nil, churn.Errorf(op, churn.Invalid, "the dataset spec is not valid YAML of the expected form: %s", yaml.FormatError(err, false, false))
+	if err := decodeYAML(text, s); err != nil {
+		return nil, churn.Errorf(op, churn.Invalid, "the dataset spec is not valid YAML of the expected form: %w", err)
 	}
 	for i := range s.Columns {
 		if s.Columns[i].Missing == "" {

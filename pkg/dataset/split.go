@@ -53,7 +53,7 @@ func (s Split) Of(key string) Part {
 	switch {
 	case u < s.Test:
 		return Holdout
-	case u < s.Test+(1-s.Test)*s.Validation:
+	case u < s.Test+float64((1-s.Test)*s.Validation): // rounded alike on every machine, see the Go spec on fusing
 		return Validation
 	default:
 		return Train

@@ -211,25 +211,45 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if _, err := p.JSON(); err != nil {
+		once, err := p.JSON()
+		if err != nil {
 			t.Fatal(err)
+		}
+		again, err := feature.Parse(once)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twice, err := again.JSON(); err != nil || !bytes.Equal(once, twice) {
+			t.Fatalf("reading and writing changes it: %v\n%s\n%s", err, once, twice)
+		}
+		values := make([]dataset.Value, len(p.Columns))
+		if _, err := p.Apply(values, make([]float64, len(p.Features))); err != nil && !churn.IsKind(err, churn.Invalid) {
+			t.Fatalf("kind %v: %v", churn.KindOf(err), err)
 		}
 	})
 }
 
 func FuzzTable(f *testing.F) {
-	spec := telcoSpec(f)
-	head := make([]byte, 40_000)
-	n, err := io.ReadFull(telco(f), head)
+	var rows []dataset.Row
+	for i := range 9 {
+		rows = append(rows, dataset.Row{
+			Key: string(rune('a' + i)), Positive: i%2 == 0, Part: dataset.Part(i % dataset.Parts),
+			Values: []dataset.Value{{Number: float64(i)}, {Missing: i == 3}, {Missing: true}, {Text: string(rune('x' + i%2))}},
+		})
+	}
+	p, err := fit(rows, tiny)
 	if err != nil {
 		f.Fatal(err)
 	}
-	head = head[:bytes.LastIndexByte(head[:n], '\n')+1]
-	p, file, _ := prepare(f, bytes.NewReader(head), spec)
+	file := writeTable(f, tiny, rows)
 	f.Add(file)
+	f.Add(file[:len(file)-8])
 	f.Fuzz(func(t *testing.T, file []byte) {
 		table, err := feature.OpenTable(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
+			if !churn.IsKind(err, churn.Invalid) {
+				t.Fatalf("kind %v: %v", churn.KindOf(err), err)
+			}
 			return
 		}
 		for _, err := range table.Chunks(p, dataset.Train, dataset.Holdout) {

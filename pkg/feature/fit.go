@@ -1,7 +1,7 @@
 package feature
 
 import (
-	"math"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,34 +14,22 @@ type Fitter struct {
 	spec    *dataset.Spec
 	split   dataset.Split
 	columns []columnFit
+	room    int // bytes left for categories
 }
+
+// categoryCost is what a category takes beside its text.
+const categoryCost = 64
 
 // columnFit is what is known of a column so far, from the training rows.
 type columnFit struct {
 	categories map[string]bool
-	moments
-	missing int64
-}
-
-// moments are running count, mean and sum of squared deviations.
-//
-// Welford, B. P. (1962), Note on a method for calculating corrected sums of
-// squares and products, Technometrics 4(3).
-type moments struct {
-	n        int64
-	mean, m2 float64
-}
-
-func (m *moments) add(v float64) {
-	m.n++
-	delta := v - m.mean
-	m.mean += delta / float64(m.n)
-	m.m2 += delta * (v - m.mean)
+	moments    Moments
+	missing    int64
 }
 
 // NewFitter returns a Fitter that has seen no row.
 func NewFitter(spec *dataset.Spec, split dataset.Split) *Fitter {
-	f := &Fitter{spec: spec, split: split, columns: make([]columnFit, len(spec.Columns))}
+	f := &Fitter{spec: spec, split: split, columns: make([]columnFit, len(spec.Columns)), room: MaxPreprocessor}
 	for i := range f.columns {
 		f.columns[i].categories = map[string]bool{}
 	}
@@ -59,15 +47,26 @@ func (f *Fitter) Add(row *dataset.Row) error {
 		case f.spec.Columns[i].Kind == dataset.Numeric && v.Missing:
 			c.missing++
 		case f.spec.Columns[i].Kind == dataset.Numeric:
-			c.add(v.Number)
+			c.moments.Add(v.Number)
 		case !c.categories[v.Text]:
-			if len(c.categories) == MaxCategories {
-				return churn.Errorf("feature.Fit", churn.Invalid, "line %d, column %s: more than %d categories: it looks like an identifier or a number; change its kind in the spec, or leave it out",
-					row.Line, f.spec.Columns[i].Name, MaxCategories)
+			if err := f.addCategory(c, v.Text); err != nil {
+				return churn.Errorf("feature.Fit", churn.Invalid, "line %d, column %s: %w: it looks like an identifier or a number; change its kind in the spec, or leave it out",
+					row.Line, f.spec.Columns[i].Name, err)
 			}
-			c.categories[strings.Clone(v.Text)] = true
 		}
 	}
+	return nil
+}
+
+// addCategory takes a new category in, of those that are allowed for.
+func (f *Fitter) addCategory(c *columnFit, text string) error {
+	if len(c.categories) == MaxCategories {
+		return fmt.Errorf("more than %d categories", MaxCategories)
+	}
+	if f.room -= len(text) + categoryCost; f.room < 0 {
+		return fmt.Errorf("the categories of all columns together are more than fit in a preprocessor of %d bytes", MaxPreprocessor)
+	}
+	c.categories[strings.Clone(text)] = true
 	return nil
 }
 
@@ -106,16 +105,16 @@ func (f *columnFit) column(s dataset.Column) (Column, error) {
 	case dataset.MissingZero:
 		c.Fill = new(float64)
 	case dataset.MissingMean:
-		if m.n == 0 {
+		if m.Count() == 0 {
 			return c, churn.Errorf("feature.Fit", churn.Invalid, "column %s: every training row is blank, so there is no mean to put in", s.Name)
 		}
-		fill := m.mean
+		fill := m.Mean()
 		c.Fill = &fill
 	}
 	if c.Fill != nil {
 		m.addMany(*c.Fill, f.missing)
 	}
-	c.Mean, c.Deviation = m.mean, math.Sqrt(m.m2/float64(m.n))
+	c.Mean, c.Deviation = m.Mean(), m.Deviation()
 	if c.Deviation == 0 {
 		c.Deviation = 1 // a constant column: its feature is 0 for every row
 	}
@@ -123,17 +122,4 @@ func (f *columnFit) column(s dataset.Column) (Column, error) {
 		return c, churn.Errorf("feature.Fit", churn.Invalid, "column %s: its numbers are too large to standardize", s.Name)
 	}
 	return c, nil
-}
-
-// addMany takes in the same number k times, by the pairwise update of Chan,
-// Golub and LeVeque (1983), The American Statistician 37(3).
-func (m *moments) addMany(v float64, k int64) {
-	if k == 0 {
-		return
-	}
-	n, delta := float64(m.n), v-m.mean
-	total := n + float64(k)
-	m.mean += delta * float64(k) / total
-	m.m2 += delta * delta * n * float64(k) / total
-	m.n += k
 }

@@ -114,14 +114,21 @@ func strict(text []byte, v any) error {
 	return nil
 }
 
-// JSON returns preprocessor.json.
+// JSON returns preprocessor.json. One that Parse would refuse as too large is an
+// Invalid error.
 func (p *Preprocessor) JSON() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	err := enc.Encode(p)
-	return b.Bytes(), churn.E("feature.JSON", churn.Internal, err)
+	if err := enc.Encode(p); err != nil {
+		return nil, churn.E("feature.JSON", churn.Internal, err)
+	}
+	if b.Len() > MaxPreprocessor {
+		return nil, churn.Errorf("feature.JSON", churn.Invalid, "the preprocessor has %d bytes; at most %d are allowed: the data has too many or too long categories",
+			b.Len(), MaxPreprocessor)
+	}
+	return b.Bytes(), nil
 }
 
 // Parse reads preprocessor.json. What does not hold together is an Invalid
@@ -150,7 +157,7 @@ func (p *Preprocessor) validate() error {
 	}
 	seen := map[string]bool{p.Key: true, p.Target.Column: true}
 	for _, c := range p.Columns {
-		if c.Name == "" || strings.HasPrefix(c.Name, "__") || seen[c.Name] {
+		if c.Name == "" || strings.HasPrefix(c.Name, "__") || strings.Contains(c.Name, "=") || seen[c.Name] {
 			return fmt.Errorf("column %q: the name is empty, reserved, or there twice", c.Name)
 		}
 		seen[c.Name] = true
@@ -158,7 +165,11 @@ func (p *Preprocessor) validate() error {
 			return fmt.Errorf("column %s: %w", c.Name, err)
 		}
 	}
-	if want := p.names(); len(want) == 0 || len(want) > MaxFeatures || !slices.Equal(want, p.Features) {
+	want := p.names()
+	if len(want) == 0 || len(want) > MaxFeatures {
+		return fmt.Errorf("the columns make %d features, want 1 to %d", len(want), MaxFeatures)
+	}
+	if !slices.Equal(want, p.Features) {
 		return fmt.Errorf("features are not those of the columns")
 	}
 	return nil
@@ -214,13 +225,16 @@ func (c Column) width() int {
 }
 
 // number writes the feature of a numeric value. A blank that the column has no
-// number for is an error.
+// number for is an error, and so is what is no number.
 func (c Column) number(v float64, missing bool, x []float64) error {
 	if missing {
 		if c.Fill == nil {
 			return fmt.Errorf("column %s is blank, which its preprocessor does not allow", c.Name)
 		}
 		v = *c.Fill
+	}
+	if !finite(v) {
+		return fmt.Errorf("column %s is %v, which is no finite number", c.Name, v)
 	}
 	x[0] = (v - c.Mean) / c.Deviation
 	return nil

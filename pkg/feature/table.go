@@ -14,8 +14,12 @@ import (
 	"github.com/asfotec/churn/pkg/dataset"
 )
 
-// maxGroup is the most rows that one row group may have.
-const maxGroup = 1 << 20
+const (
+	// maxGroup is the most rows that one row group may have.
+	maxGroup = 1 << 20
+	// maxCells is the most features that one chunk holds, unless one row has more.
+	maxCells = 16 << 20
+)
 
 // Table is an open features.parquet. Reading holds one row group at a time.
 type Table struct {
@@ -52,14 +56,15 @@ func OpenTable(r io.ReaderAt, size int64) (t *Table, err error) {
 		return nil, churn.E(op, churn.Invalid, err)
 	}
 	for _, g := range file.RowGroups() {
-		if g.NumRows() > maxGroup {
+		if g.NumRows() < 0 || g.NumRows() > maxGroup {
 			return nil, churn.Errorf(op, churn.Invalid, "the features table has a row group of %d rows; at most %d are allowed", g.NumRows(), maxGroup)
 		}
 	}
 	return t, nil
 }
 
-// has returns an error unless the column is there and of the kind.
+// has returns an error unless the column is there and of the kind. Only numbers
+// may be null.
 func (t *Table) has(name string, kind parquet.Kind) error {
 	leaf, ok := t.at[name]
 	if !ok {
@@ -68,87 +73,105 @@ func (t *Table) has(name string, kind parquet.Kind) error {
 	if got := leaf.Node.Type().Kind(); got != kind || leaf.MaxRepetitionLevel > 0 {
 		return fmt.Errorf("column %s of the features table is %v, want %v", name, got, kind)
 	}
+	if leaf.MaxDefinitionLevel > 0 && kind != parquet.Double {
+		return fmt.Errorf("column %s of the features table may be null, which it must not", name)
+	}
 	return nil
 }
 
-// Chunks yields the rows of the parts, in file order, encoded by p, a row group
-// at a time. An error ends it. The table must have p's columns.
+// Chunks yields the rows of the parts, in file order, encoded by p, so many at a
+// time as are in a row group and fit in memory. An error ends it. The table must
+// have p's columns.
 func (t *Table) Chunks(p *Preprocessor, parts ...dataset.Part) iter.Seq2[Chunk, error] {
 	const op = "feature.Chunks"
 	return func(yield func(Chunk, error) bool) {
-		for _, c := range p.Columns {
-			kind := parquet.ByteArray
-			if c.Kind == dataset.Numeric {
-				kind = parquet.Double
-			}
-			if err := t.has(c.Name, kind); err != nil {
+		if err := t.fits(p); err != nil {
+			yield(Chunk{}, churn.E(op, churn.Invalid, err))
+			return
+		}
+		at := max(1, maxCells/max(1, len(p.Features)))
+		first := int64(0)
+		for _, g := range t.file.RowGroups() {
+			rows, err := t.rows(g, parts)
+			if err != nil {
 				yield(Chunk{}, churn.E(op, churn.Invalid, err))
 				return
 			}
-		}
-		first := int64(0)
-		for _, g := range t.file.RowGroups() {
-			chunk, err := t.chunk(g, first, p, parts)
-			if err != nil {
-				yield(Chunk{}, err)
-				return
-			}
-			if len(chunk.Rows) > 0 && !yield(chunk, nil) {
-				return
+			for some := range slices.Chunk(rows, at) {
+				chunk, err := t.chunk(g, some, first, p)
+				if err != nil {
+					yield(Chunk{}, churn.E(op, churn.Invalid, err))
+					return
+				}
+				if !yield(chunk, nil) {
+					return
+				}
 			}
 			first += g.NumRows()
 		}
 	}
 }
 
-// chunk encodes the rows of a row group that are in parts. Columns are read one
-// by one; selected[i] is the place of row i, or -1.
-func (t *Table) chunk(g parquet.RowGroup, first int64, p *Preprocessor, parts []dataset.Part) (c Chunk, err error) {
-	const op = "feature.Chunks"
-	defer recoverAs(op, &err)
-	rows := int(g.NumRows())
-	selected := make([]int, rows)
+// fits returns an error unless the table has p's columns.
+func (t *Table) fits(p *Preprocessor) error {
+	for _, c := range p.Columns {
+		kind := parquet.ByteArray
+		if c.Kind == dataset.Numeric {
+			kind = parquet.Double
+		}
+		if err := t.has(c.Name, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows returns which rows of the row group, from 0, are in parts.
+func (t *Table) rows(g parquet.RowGroup, parts []dataset.Part) (rows []int, err error) {
 	err = t.column(g, partColumn, func(i int, v parquet.Value) error {
-		selected[i] = -1
 		if slices.Contains(parts, dataset.Part(v.Int32())) {
-			selected[i] = len(c.Rows)
-			c.Rows = append(c.Rows, first+int64(i))
+			rows = append(rows, i)
 		}
 		return nil
 	})
-	if err != nil {
-		return c, churn.E(op, churn.Invalid, err)
-	}
+	return rows, err
+}
+
+// chunk encodes rows of a row group, which are in its order. Columns are read
+// one by one.
+func (t *Table) chunk(g parquet.RowGroup, rows []int, first int64, p *Preprocessor) (Chunk, error) {
 	width := len(p.Features)
-	c.Labels, c.Keys = make([]float64, len(c.Rows)), make([]string, len(c.Rows))
-	c.X, c.Unseen = make([]float64, len(c.Rows)*width), map[string]int64{}
-	if len(c.Rows) == 0 {
-		return c, nil
+	c := Chunk{
+		X: make([]float64, len(rows)*width), Labels: make([]float64, len(rows)),
+		Keys: make([]string, len(rows)), Rows: make([]int64, len(rows)), Unseen: map[string]int64{},
 	}
-	pick := func(name string, f func(place int, v parquet.Value) error) {
-		if err == nil {
-			err = t.column(g, name, func(i int, v parquet.Value) error {
-				if selected[i] < 0 {
-					return nil
-				}
-				return f(selected[i], v)
-			})
-		}
+	for place, i := range rows {
+		c.Rows[place] = first + int64(i)
 	}
-	pick(labelColumn, func(place int, v parquet.Value) error {
+	err := t.pick(g, labelColumn, rows, func(place int, v parquet.Value) error {
 		if v.Int32() != 0 && v.Int32() != 1 {
 			return fmt.Errorf("a label is %d, want 0 or 1", v.Int32())
 		}
 		c.Labels[place] = float64(v.Int32())
 		return nil
 	})
-	pick(keyColumn, func(place int, v parquet.Value) error { c.Keys[place] = string(v.ByteArray()); return nil })
-	offset := 0
+	if err != nil {
+		return c, err
+	}
+	err = t.pick(g, keyColumn, rows, func(place int, v parquet.Value) error {
+		if n := len(v.ByteArray()); n > dataset.MaxText {
+			return fmt.Errorf("a key has %d bytes; at most %d are allowed", n, dataset.MaxText)
+		}
+		c.Keys[place] = string(v.ByteArray())
+		return nil
+	})
+	if err != nil {
+		return c, err
+	}
+	at := 0
 	for _, column := range p.Columns {
-		at := offset
-		offset += column.width()
-		pick(column.Name, func(place int, v parquet.Value) error {
-			x := c.X[place*width+at : place*width+at+column.width()]
+		err := t.pick(g, column.Name, rows, func(place int, v parquet.Value) error {
+			x := c.X[place*width+at:][:column.width()]
 			if column.Kind == dataset.Numeric {
 				return column.number(v.Double(), v.IsNull(), x)
 			}
@@ -157,13 +180,30 @@ func (t *Table) chunk(g parquet.RowGroup, first int64, p *Preprocessor, parts []
 			}
 			return nil
 		})
+		if err != nil {
+			return c, err
+		}
+		at += column.width()
 	}
-	return c, churn.E(op, churn.Invalid, err)
+	return c, nil
+}
+
+// pick calls f for the value of the column in each of the rows.
+func (t *Table) pick(g parquet.RowGroup, name string, rows []int, f func(place int, v parquet.Value) error) error {
+	place := 0
+	return t.column(g, name, func(i int, v parquet.Value) error {
+		if place == len(rows) || i != rows[place] {
+			return nil
+		}
+		place++
+		return f(place-1, v)
+	})
 }
 
 // column calls f for each value of the column in the row group. It is an error
 // if there are more or fewer values than rows.
 func (t *Table) column(g parquet.RowGroup, name string, f func(i int, v parquet.Value) error) (err error) {
+	defer recoverAs("feature.column", &err)
 	pages := g.ColumnChunks()[t.at[name].ColumnIndex].Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	rows, i := int(g.NumRows()), 0

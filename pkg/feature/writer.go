@@ -16,32 +16,41 @@ const (
 	keyColumn   = "__key"   // string
 )
 
-// rowsPerGroup bounds what a reader holds at once.
-const rowsPerGroup = 64 << 10
+// A row group, which writer and reader hold at once, ends with so many rows or
+// so many bytes, whichever come first.
+const (
+	rowsPerGroup  = 64 << 10
+	bytesPerGroup = 64 << 20
+)
 
 // Writer writes features.parquet: typed columns, lossless, so that another
 // model's preprocessing can be applied to the same rows. Equal rows make equal
 // bytes.
 type Writer struct {
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	spec    *dataset.Spec
-	at      map[string]int // column index by name
+	at      []int // index of the split, the label, the key, and the spec's columns
 	batch   []parquet.Row
 	pending int
+	rows    int // in the row group at hand
+	bytes   int
 }
 
 // NewWriter writes to out. Close ends the file.
 func NewWriter(out io.Writer, spec *dataset.Spec) *Writer {
 	schema := schemaOf(spec)
 	w := &Writer{
-		w: parquet.NewWriter(out, schema, parquet.Compression(&parquet.Snappy),
-			parquet.MaxRowsPerRowGroup(rowsPerGroup), parquet.CreatedBy("asfotec-churn", "1", "")),
+		w:     parquet.NewGenericWriter[any](out, schema, parquet.Compression(&parquet.Snappy), parquet.CreatedBy("asfotec-churn", "1", "")),
 		spec:  spec,
-		at:    map[string]int{},
 		batch: make([]parquet.Row, 256),
 	}
+	index := map[string]int{} // by name, as the schema sorts them
 	for i, path := range schema.Columns() {
-		w.at[path[0]] = i
+		index[path[0]] = i
+	}
+	w.at = append(w.at, index[partColumn], index[labelColumn], index[keyColumn])
+	for _, c := range spec.Columns {
+		w.at = append(w.at, index[c.Name])
 	}
 	return w
 }
@@ -68,34 +77,57 @@ func (w *Writer) Write(row *dataset.Row) error {
 	if out == nil {
 		out = make(parquet.Row, len(w.at))
 	}
-	set := func(name string, definition int, v parquet.Value) {
-		i := w.at[name]
+	set := func(column, definition int, v parquet.Value) {
+		i := w.at[column]
 		out[i] = v.Level(0, definition, i)
 	}
-	set(partColumn, 0, parquet.Int32Value(int32(row.Part)))
-	set(labelColumn, 0, parquet.Int32Value(label(row.Positive)))
-	set(keyColumn, 0, parquet.ByteArrayValue([]byte(row.Key)))
+	set(0, 0, parquet.Int32Value(int32(row.Part)))
+	set(1, 0, parquet.Int32Value(label(row.Positive)))
+	set(2, 0, parquet.ByteArrayValue([]byte(row.Key)))
 	for i, c := range w.spec.Columns {
 		switch v := row.Values[i]; {
 		case c.Kind == dataset.Categorical:
-			set(c.Name, 0, parquet.ByteArrayValue([]byte(v.Text)))
+			set(3+i, 0, parquet.ByteArrayValue([]byte(v.Text)))
 		case v.Missing:
-			set(c.Name, 0, parquet.NullValue())
+			set(3+i, 0, parquet.NullValue())
 		default:
-			set(c.Name, 1, parquet.DoubleValue(v.Number))
+			set(3+i, 1, parquet.DoubleValue(v.Number))
 		}
 	}
 	w.batch[w.pending] = out
-	if w.pending++; w.pending < len(w.batch) {
-		return nil
+	w.pending++
+	w.rows++
+	w.bytes += size(row)
+	switch {
+	case w.rows == rowsPerGroup || w.bytes >= bytesPerGroup:
+		return w.endGroup()
+	case w.pending == len(w.batch):
+		return w.flush()
 	}
-	return w.flush()
+	return nil
+}
+
+// size is about how many bytes the row takes in memory.
+func size(row *dataset.Row) int {
+	n := len(row.Key)
+	for _, v := range row.Values {
+		n += 8 + len(v.Text)
+	}
+	return n
 }
 
 func (w *Writer) flush() error {
 	_, err := w.w.WriteRows(w.batch[:w.pending])
 	w.pending = 0
 	return churn.E("feature.Write", churn.Internal, err)
+}
+
+func (w *Writer) endGroup() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.rows, w.bytes = 0, 0
+	return churn.E("feature.Write", churn.Internal, w.w.Flush())
 }
 
 // Close writes what is left, and the file's end.

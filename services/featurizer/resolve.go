@@ -1,0 +1,96 @@
+package featurizer
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/asfotec/churn/data"
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/event"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+const (
+	mediaCSV  = "text/csv"
+	mediaYAML = "application/yaml"
+)
+
+// specFile is a dataset spec with the object that it was read from.
+type specFile struct {
+	*dataset.Spec
+	artifact *blob.Artifact
+}
+
+// spec reads the spec that the request names, or else takes the built-in one. It
+// keeps it under its digest, so that the plan names an object that an audit can
+// read, whatever becomes of the one that the request named.
+func (f *Featurizer) spec(ctx context.Context, named *blob.Artifact) (specFile, error) {
+	text := data.TelcoSpec
+	if named != nil {
+		var err error
+		if text, err = f.read(ctx, named, dataset.MaxSpec); err != nil {
+			return specFile{}, err
+		}
+	}
+	spec, err := dataset.ParseSpec(text)
+	if err != nil {
+		return specFile{}, err
+	}
+	sum, err := blob.Sum(bytes.NewReader(text))
+	if err != nil {
+		return specFile{}, churn.E("featurizer.spec", churn.Internal, err)
+	}
+	a, err := f.store.Put(ctx, churn.SpecKey(sum), mediaYAML, bytes.NewReader(text))
+	return specFile{spec, a}, err
+}
+
+// read returns the bytes of an object that a request names, verified if it
+// names their digest, too.
+func (f *Featurizer) read(ctx context.Context, named *blob.Artifact, limit int64) ([]byte, error) {
+	a, err := f.sized(ctx, named)
+	if err != nil {
+		return nil, err
+	}
+	body, err := f.store.Open(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return blob.ReadAll("featurizer.read", a, body, limit)
+}
+
+// sized returns an artifact with its size, which a request may leave out.
+func (f *Featurizer) sized(ctx context.Context, named *blob.Artifact) (*blob.Artifact, error) {
+	a := proto.CloneOf(named)
+	if a.GetSize() > 0 {
+		return a, nil
+	}
+	key, err := f.store.Key(a.GetUri())
+	if err != nil {
+		return nil, err
+	}
+	there, err := f.store.Stat(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	a.Size = there.GetSize()
+	return a, nil
+}
+
+// plan fills in everything that the request leaves open, but for the digest of a
+// dataset that is named without one: that is known when it has been read.
+func (f *Featurizer) plan(ctx context.Context, e event.Event, request *eventv1.RetrainRequested, spec specFile) (*eventv1.Plan, error) {
+	source, err := f.sized(ctx, request.GetDataset())
+	if err != nil {
+		return nil, err
+	}
+	source.MediaType = cmp.Or(source.GetMediaType(), mediaCSV)
+	r := proto.CloneOf(request)
+	r.Model = cmp.Or(r.GetModel(), f.defaults.Model)
+	r.Experiment = cmp.Or(r.GetExperiment(), f.defaults.Experiment)
+	return spec.Plan(r, source, spec.artifact, e.Time)
+}
