@@ -127,6 +127,14 @@ func (a *app) load(cmd *cobra.Command) (err error) {
 	return nil
 }
 
+// tracker names who gives the ids that runs are tracked under.
+func (a *app) tracker() string {
+	if a.config.TrackingURI != "" {
+		return "MLflow"
+	}
+	return "tracking"
+}
+
 // path returns a path that the caller gave, as an absolute one.
 func (a *app) path(p string) string {
 	if p == "" || filepath.IsAbs(p) || isURI(p) {

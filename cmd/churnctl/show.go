@@ -24,7 +24,7 @@ const maxArtifact = 5 << 30
 type runDetail struct {
 	runSummary
 	Seconds         float64          `json:"seconds,omitempty"`      // from publishing to the end, as this command saw it
-	TrackingRun     string           `json:"tracking_run,omitempty"` // MLflow's id of the run, as far as a stage has said it
+	TrackingRun     string           `json:"tracking_run,omitempty"` // the tracking server's id of the run, as far as a stage has said it
 	Reason          string           `json:"reason,omitempty"`
 	DryRun          bool             `json:"dry_run,omitempty"`
 	Plan            *eventv1.Plan    `json:"plan,omitempty"`
@@ -72,7 +72,7 @@ are copied there, each verified against its digest; report.html is for people.`,
 				}
 			}
 			d := detail(run)
-			return a.print(d, func(w io.Writer) { detailTable(w, d) })
+			return a.print(d, func(w io.Writer) { detailTable(w, a.tracker(), d) })
 		}),
 	}
 	cmd.Flags().StringVar(&folder, "download", "", "copy the run's artifacts into this folder")
@@ -83,7 +83,7 @@ are copied there, each verified against its digest; report.html is for people.`,
 func (a *app) showEnd(run *fold.Run, tracking string, took time.Duration) error {
 	d := detail(run)
 	d.TrackingRun, d.Seconds = tracking, took.Seconds()
-	return a.print(d, func(w io.Writer) { detailTable(w, d) })
+	return a.print(d, func(w io.Writer) { detailTable(w, a.tracker(), d) })
 }
 
 func detail(run *fold.Run) runDetail {
@@ -173,7 +173,7 @@ func (p *parts) copyArtifact(cmd *cobra.Command, a namedArtifact, folder string)
 	return os.Rename(partial.Name(), target)
 }
 
-func detailTable(w io.Writer, d runDetail) {
+func detailTable(w io.Writer, tracker string, d runDetail) {
 	head := fmt.Sprintf("\n%s: run %s", d.Status, d.Run)
 	if d.Version > 0 {
 		head = fmt.Sprintf("\n%s: %s version %d, run %s", d.Status, d.Model, d.Version, d.Run)
@@ -182,7 +182,7 @@ func detailTable(w io.Writer, d runDetail) {
 		head += fmt.Sprintf(", %.2f s", d.Seconds)
 	}
 	if d.TrackingRun != "" {
-		head += ", MLflow run " + d.TrackingRun
+		head += ", " + tracker + " run " + d.TrackingRun
 	}
 	_, _ = fmt.Fprintln(w, head)
 	if d.Reason != "" {

@@ -181,7 +181,7 @@ func (a *app) keepOutputs(v *view, input event.Event, outputs []event.Event) err
 	}
 	run := runs[input.Run()]
 	d := detail(run)
-	if err := a.print(d, func(w io.Writer) { detailTable(w, d) }); err != nil {
+	if err := a.print(d, func(w io.Writer) { detailTable(w, a.tracker(), d) }); err != nil {
 		return err
 	}
 	if !run.Status().Ended() {

@@ -57,7 +57,7 @@ func (v *view) event(e event.Event) {
 	v.close()
 	text := describeEvent(e)
 	if v.tracking != "" {
-		text += "  (MLflow run " + v.tracking + ")"
+		text += "  (" + v.app.tracker() + " run " + v.tracking + ")"
 	}
 	v.line("%6.2f s  %s", time.Since(v.started).Seconds(), text)
 }

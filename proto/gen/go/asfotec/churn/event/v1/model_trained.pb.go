@@ -136,7 +136,7 @@ type TrainedModel struct {
 	TreesSha256 string `protobuf:"bytes,6,opt,name=trees_sha256,json=treesSha256,proto3" json:"trees_sha256,omitempty"`
 	// Trees in the model.
 	Iterations int32 `protobuf:"varint,7,opt,name=iterations,proto3" json:"iterations,omitempty"`
-	// Best validation AUC.
+	// AUC on the validation rows.
 	ValidationAuc float64 `protobuf:"fixed64,8,opt,name=validation_auc,json=validationAuc,proto3" json:"validation_auc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
