@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -252,6 +251,6 @@ func telcoLines(t *testing.T) (header string, rows []string) {
 func atLeast(t *testing.T, name string, got, want float64) {
 	t.Helper()
 	if got < want {
-		t.Error(fmt.Sprintf("%s is %.4f, want at least %.2f", name, got, want))
+		t.Errorf("%s is %.4f, want at least %.2f", name, got, want)
 	}
 }

@@ -2,7 +2,6 @@ package test
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -51,12 +50,4 @@ func unique(stream map[string][]string) map[string][]string {
 		stream[kind] = slices.Compact(lines)
 	}
 	return stream
-}
-
-func describeStream(stream map[string][]string) string {
-	var b strings.Builder
-	for kind, lines := range stream {
-		fmt.Fprintf(&b, "%s: %d\n", kind, len(lines))
-	}
-	return b.String()
 }

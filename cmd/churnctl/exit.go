@@ -32,6 +32,12 @@ func (e *exitErr) Error() string {
 
 func (e *exitErr) Unwrap() error { return e.err }
 
+// saidAlready reports whether err is there for its exit code alone.
+func saidAlready(err error) bool {
+	var e *exitErr
+	return errors.As(err, &e) && e.err == nil
+}
+
 // usageErrorf is a wrong command line.
 func usageErrorf(format string, args ...any) error {
 	return &exitErr{exitUsage, fmt.Errorf(format, args...)}

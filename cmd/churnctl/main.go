@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -30,8 +29,7 @@ func run(ctx context.Context, args []string) int {
 	if ctx.Err() != nil && code == exitError {
 		code = exitInterrupted
 	}
-	var silent *exitErr
-	if err != nil && !(errors.As(err, &silent) && silent.err == nil) {
+	if err != nil && !saidAlready(err) {
 		_, _ = fmt.Fprintln(os.Stderr, "churnctl:", err)
 	}
 	return code

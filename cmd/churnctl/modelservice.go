@@ -47,13 +47,13 @@ func findModelService() (python, dir string, err error) {
 }
 
 // run keeps ModelService running until ctx is done.
-func (m *modelService) run(ctx context.Context) error {
+func (m *modelService) run(ctx context.Context) {
 	pause := 500 * time.Millisecond
 	for ctx.Err() == nil {
 		started := time.Now()
 		err := m.once(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if time.Since(started) > time.Minute {
 			pause = 500 * time.Millisecond
@@ -65,7 +65,6 @@ func (m *modelService) run(ctx context.Context) error {
 		}
 		pause = min(2*pause, 30*time.Second)
 	}
-	return nil
 }
 
 func (m *modelService) logFile() string  { return filepath.Join(m.state, "modelservice.log") }

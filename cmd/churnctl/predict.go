@@ -83,41 +83,33 @@ func csvRow(path string, n int) ([]field, error) {
 // field is one column's value of a row.
 type field struct{ name, value string }
 
-// prediction is ModelService's answer, as far as it is shown.
-type prediction struct {
-	status int
-	body   json.RawMessage
-}
-
-// MarshalJSON gives the answer as it came.
-func (p prediction) MarshalJSON() ([]byte, error) { return p.body, nil }
-
-func predict(ctx context.Context, url string, fields []field) (prediction, error) {
+// predict returns ModelService's answer to one row, as it came.
+func predict(ctx context.Context, url string, fields []field) (json.RawMessage, error) {
 	row := map[string]string{}
 	for _, f := range fields {
 		row[f.name] = f.value
 	}
 	body, err := json.Marshal(row)
 	if err != nil {
-		return prediction{}, err
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(url, "/")+"/predict", bytes.NewReader(body))
 	if err != nil {
-		return prediction{}, usageErrorf("--url: %w", err)
+		return nil, usageErrorf("--url: %w", err)
 	}
 	req.Header.Set("content-type", "application/json")
 	status, answer, err := do(req)
 	if err != nil {
-		return prediction{}, fmt.Errorf("asking ModelService: %w", err)
+		return nil, fmt.Errorf("asking ModelService: %w", err)
 	}
 	if status != http.StatusOK {
-		return prediction{}, fmt.Errorf("ModelService answered %d: %s", status, bytes.TrimSpace(answer))
+		return nil, fmt.Errorf("ModelService answered %d: %s", status, bytes.TrimSpace(answer))
 	}
-	return prediction{status, answer}, nil
+	return answer, nil
 }
 
-func showPrediction(w io.Writer, fields []field, p prediction) {
-	_, _ = fmt.Fprintf(w, "%s\n", indent(p.body))
+func showPrediction(w io.Writer, fields []field, answer json.RawMessage) {
+	_, _ = fmt.Fprintf(w, "%s\n", indent(answer))
 	for _, f := range fields[:1] {
 		_, _ = fmt.Fprintf(w, "  (row with %s = %s)\n", f.name, f.value)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -95,7 +94,7 @@ func (a *app) next(p *parts) {
 		return
 	}
 	a.say("\nNext:")
-	var w io.Writer = a.out
+	w := a.out
 	if p.stack != nil {
 		pairs(w, "make up", "keep the stack running, with ModelService and its API docs")
 	}

@@ -167,7 +167,7 @@ func (s *stack) findModelService(o stackOptions) (*modelService, error) {
 func (s *stack) startModelService(m *modelService) {
 	m.env, m.log = s.config.Environ(), s.log
 	s.model = m
-	s.group.Go(func() error { return m.run(s.ending) })
+	s.group.Go(func() error { m.run(s.ending); return nil })
 }
 
 func (s *stack) awaitModelService(ctx context.Context) (err error) {
