@@ -75,6 +75,7 @@ type TopicConfig struct {
 	Partitions int
 	Retention  time.Duration // 0: for ever
 	Compacted  bool
+	MaxBytes   int // largest record; 0: the broker's default, about 1 MiB
 }
 
 // Admin provisions topics.

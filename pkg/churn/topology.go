@@ -58,6 +58,10 @@ const (
 	ModelService Service = "modelservice"
 )
 
+// ServingStage is the registry stage whose champion is served. Promotions to
+// another stage are announced, but not in the table of what is current.
+const ServingStage = "Production"
+
 // TopicSpec is all there is to know about a topic. Provisioning, docs and
 // tests are made from it.
 type TopicSpec struct {

@@ -67,8 +67,12 @@ type Kafka struct {
 func Flags(flags *pflag.FlagSet) {
 	for _, s := range settings {
 		if s.flag != "" {
-			flags.Var(s.of(new(Config)), s.flag, s.help+" ("+s.env+")")
-			flags.Lookup(s.flag).DefValue = s.value
+			v := s.of(new(Config))
+			f := flags.VarPF(v, s.flag, "", s.help+" ("+s.env+")")
+			f.DefValue = s.value
+			if _, ok := v.(*boolean); ok {
+				f.NoOptDefVal = "true" // the flag may stand without a value
+			}
 		}
 	}
 }

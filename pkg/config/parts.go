@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
@@ -58,6 +59,8 @@ func (c Config) Store() (blob.Store, error) {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 		t.DisableCompression = true // an object's bytes are what is hashed
+		t.ResponseHeaderTimeout = time.Minute
+		t.MaxIdleConnsPerHost = t.MaxIdleConns
 		config.Transport = t
 	}
 	s, err := s3.New(config)

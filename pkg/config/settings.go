@@ -40,7 +40,7 @@ var settings = []setting{
 		func(c *Config) value { return (*duration)(&c.Kafka.SessionTimeout) }},
 
 	{"MLFLOW_S3_ENDPOINT_URL", "s3-endpoint", "", "object store as http(s)://host:port", true,
-		func(c *Config) value { return (*text)(&c.S3Endpoint) }},
+		func(c *Config) value { return (*link)(&c.S3Endpoint) }},
 	{"AWS_ACCESS_KEY_ID", "", "", "access key of the object store", true,
 		func(c *Config) value { return (*text)(&c.S3AccessKey) }},
 	{"AWS_SECRET_ACCESS_KEY", "", "", "secret key of the object store", true,

@@ -70,9 +70,6 @@ type boolean bool
 func (b *boolean) String() string { return strconv.FormatBool(bool(*b)) }
 func (b *boolean) Type() string   { return "bool" }
 
-// IsBoolFlag lets the flag stand without a value.
-func (b *boolean) IsBoolFlag() bool { return true }
-
 func (b *boolean) Set(v string) error {
 	x, err := strconv.ParseBool(v)
 	if err != nil {
@@ -169,11 +166,19 @@ func (l *link) Set(v string) error {
 // address is host:port; "off" leaves it empty.
 type address string
 
-func (a *address) String() string { return string(*a) }
-func (a *address) Type() string   { return "host:port" }
+const off = "off"
+
+func (a *address) Type() string { return "host:port" }
+
+func (a *address) String() string {
+	if *a == "" {
+		return off
+	}
+	return string(*a)
+}
 
 func (a *address) Set(v string) error {
-	if v == "off" {
+	if v == off {
 		*a = ""
 		return nil
 	}

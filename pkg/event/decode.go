@@ -34,8 +34,9 @@ func Decode(r bus.Record, prefix string) (Event, error) {
 	return e, nil
 }
 
-func decode(r bus.Record, prefix string) (Event, error) {
-	if n := size(r); n > MaxSize {
+func decode(r bus.Record, prefix string) (_ Event, err error) {
+	defer recovered(&err)
+	if n := Size(r); n > MaxSize {
 		return Event{}, fmt.Errorf("%d bytes: at most %d are allowed; large things belong in artifacts", n, MaxSize)
 	}
 	name, ok := strings.CutPrefix(r.Topic, prefix)
@@ -64,8 +65,7 @@ func decode(r bus.Record, prefix string) (Event, error) {
 }
 
 // readRecord reads the record as the SDK's event.
-func readRecord(r bus.Record) (_ *ce.Event, err error) {
-	defer recovered(&err)
+func readRecord(r bus.Record) (*ce.Event, error) {
 	m := kafkago.NewMessage(toMessage(r))
 	switch m.ReadEncoding() {
 	case binding.EncodingBinary, binding.EncodingStructured:
@@ -76,8 +76,8 @@ func readRecord(r bus.Record) (_ *ce.Event, err error) {
 	return nil, notAnEvent(r)
 }
 
-// recovered turns a panic of the SDK's parsers, which some malformed events
-// bring about, into an error.
+// recovered turns a panic of the parsers, which some malformed events bring
+// about in the SDK's, into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("malformed CloudEvent: %v", p)
@@ -150,7 +150,7 @@ func readExtensions(ext map[string]any, e *Event) error {
 	e.Topic = churn.Topic(text(extTopic))
 	e.Correlation = text(extCorrelation)
 	e.Causation = text(extCausation)
-	if p := text(extTraceParent); traceParent.MatchString(p) {
+	if p := text(extTraceParent); isTraceParent(p) {
 		e.TraceParent = p // a malformed one is ignored, as W3C asks
 	}
 	if s := text(extSequence); s != "" {

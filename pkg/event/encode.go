@@ -14,7 +14,7 @@ import (
 	"github.com/asfotec/churn/pkg/event/kafkago"
 )
 
-// MaxSize is the most bytes that the value and headers of one event may have.
+// MaxSize is the most bytes that the record of one event may have; see Size.
 const MaxSize = 1 << 20
 
 // The extension attributes of the pipeline's events.
@@ -38,6 +38,9 @@ const (
 // error.
 func Encode(e Event, prefix string) (bus.Record, error) {
 	const op = "event.Encode"
+	if e.Topic == "" {
+		return bus.Record{}, churn.Errorf(op, churn.Invalid, "event %s has no topic", e.ID)
+	}
 	out, err := toSDK(e)
 	if err != nil {
 		return bus.Record{}, churn.E(op, churn.Invalid, err)
@@ -50,16 +53,21 @@ func Encode(e Event, prefix string) (bus.Record, error) {
 	for _, h := range m.Headers {
 		r.Headers = append(r.Headers, bus.Header{Key: h.Key, Value: h.Value})
 	}
-	if n := size(r); n > MaxSize {
+	if n := Size(r); n > MaxSize {
 		return bus.Record{}, churn.Errorf(op, churn.Invalid, "event %s has %d bytes: at most %d are allowed; large things belong in artifacts", e.ID, n, MaxSize)
 	}
 	return r, nil
 }
 
-func size(r bus.Record) int {
+// headerOverhead bounds what the lengths of a header's key and value take, so
+// that many empty headers are not nothing.
+const headerOverhead = 10
+
+// Size returns the bytes that the record's key, value and headers take, at most.
+func Size(r bus.Record) int {
 	n := len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
-		n += len(h.Key) + len(h.Value)
+		n += headerOverhead + len(h.Key) + len(h.Value)
 	}
 	return n
 }

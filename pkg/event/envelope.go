@@ -10,8 +10,12 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 )
 
-// maxAttribute bounds one attribute, in bytes.
-const maxAttribute = 1024
+const (
+	// maxAttribute bounds one attribute, in bytes.
+	maxAttribute = 1024
+	// maxSequence is what every JSON parser reads exactly.
+	maxSequence = 1<<53 - 1
+)
 
 var (
 	traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
@@ -29,11 +33,8 @@ func checkEnvelope(op string, e Event) error {
 		{"id", e.ID}, {"source", e.Source}, {"type", e.Type}, {"subject", e.Subject},
 		{extPartitionKey, e.Key}, {extCausation, e.Causation},
 	} {
-		if len(a.value) > maxAttribute {
-			return churn.Errorf(op, churn.Invalid, "%s has %d bytes: at most %d are allowed", a.name, len(a.value), maxAttribute)
-		}
-		if !utf8.ValidString(a.value) || strings.ContainsFunc(a.value, unicode.IsControl) {
-			return churn.Errorf(op, churn.Invalid, "%s is %q: control characters are not allowed", a.name, a.value)
+		if err := checkAttribute(op, a.name, a.value); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -43,12 +44,33 @@ func checkEnvelope(op string, e Event) error {
 		return churn.Errorf(op, churn.Invalid, "source is missing")
 	case e.Correlation != "" && !segment.MatchString(e.Correlation):
 		return churn.Errorf(op, churn.Invalid, "correlationid is %.200q: it must be a run's id, of letters, digits, '.', '_' and '-'", e.Correlation)
-	case e.Sequence < 0:
-		return churn.Errorf(op, churn.Invalid, "sequence is %d: it counts from 0", e.Sequence)
+	case e.Sequence < 0 || e.Sequence > maxSequence:
+		return churn.Errorf(op, churn.Invalid, "sequence is %d: it must be from 0 to %d", e.Sequence, int64(maxSequence))
+	case e.TraceParent != "" && !isTraceParent(e.TraceParent):
+		return churn.Errorf(op, churn.Invalid, "traceparent is %.200q: it must be a W3C trace context", e.TraceParent)
 	case !e.Time.IsZero() && (e.Time.Before(firstTime) || e.Time.After(lastTime)):
 		return churn.Errorf(op, churn.Invalid, "time is in the year %d: it must be from 1970 to 9999", e.Time.Year())
 	}
 	return checkType(op, e)
+}
+
+func checkAttribute(op, name, value string) error {
+	switch {
+	case len(value) > maxAttribute:
+		return churn.Errorf(op, churn.Invalid, "%s has %d bytes: at most %d are allowed", name, len(value), maxAttribute)
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+		return churn.Errorf(op, churn.Invalid, "%s is %q: it must be UTF-8 without control characters", name, value)
+	case strings.TrimSpace(value) != value:
+		// Some parsers would take it away, and an id without it is another id.
+		return churn.Errorf(op, churn.Invalid, "%s is %q: it must not begin or end with white space", name, value)
+	}
+	return nil
+}
+
+// isTraceParent reports whether s is a W3C trace context that names a span.
+func isTraceParent(s string) bool {
+	return traceParent.MatchString(s) && !strings.HasPrefix(s, "ff") &&
+		strings.Trim(s[3:35], "0") != "" && strings.Trim(s[36:52], "0") != ""
 }
 
 // checkType holds the type against the data and, if it is one of the topology,

@@ -46,7 +46,7 @@ func (e Event) Reply(s churn.Service, t churn.Topic, index int, key string, data
 		Time:        e.Time,
 		Correlation: e.Run(),
 		Causation:   e.ID,
-		Sequence:    e.Sequence + 1,
+		Sequence:    min(e.Sequence+1, maxSequence), // whatever was sent has an answer
 		TraceParent: e.TraceParent,
 		Data:        data,
 	}

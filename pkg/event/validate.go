@@ -1,6 +1,8 @@
 package event
 
 import (
+	"fmt"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -60,10 +62,19 @@ func (c *checker) message(m proto.Message) {
 		c.segment("run", m.GetRun())
 		c.optional("model", m.GetModel())
 		c.required("stage", m.GetStage())
+		c.text("kind", m.GetKind())
+		c.text("operation", m.GetOperation())
 		c.required("message", m.GetMessage())
+		c.within("attempts", float64(m.GetAttempts()), 0, maxCount)
 	case *eventv1.RunProgress:
 		c.segment("run", m.GetRun())
+		c.required("stage", m.GetStage())
+		c.text("activity", m.GetActivity())
+		c.within("done", float64(m.GetDone()), 0, maxCount)
+		c.within("total", float64(m.GetTotal()), 0, maxCount)
+		c.text("metric", m.GetMetric())
 		c.finite("value", m.GetValue())
+		c.text("tracking_run", m.GetTrackingRun())
 	case nil:
 		c.fail("data", "is missing")
 	default:
@@ -229,9 +240,10 @@ func (c *checker) rejected(m *eventv1.ModelRejected) {
 }
 
 func (c *checker) rules(rules []*eventv1.Rule) {
-	for _, r := range rules {
-		c.in("rules")
+	for i, r := range rules {
+		c.in(fmt.Sprintf("rules[%d]", i))
 		c.required("name", r.GetName())
+		c.text("explanation", r.GetExplanation())
 		c.finite("value", r.GetValue())
 		c.finite("bound", r.GetBound())
 		c.out()
@@ -247,6 +259,7 @@ func (c *checker) source(field string, a *artifactv1.Artifact) {
 		c.digest("sha256", a.GetSha256())
 	}
 	c.within("size", float64(a.GetSize()), 0, maxSize)
+	c.text("media_type", a.GetMediaType())
 }
 
 // artifact checks an artifact that a stage wrote.

@@ -42,9 +42,12 @@ type Run struct {
 type Runs map[string]*Run
 
 // Add folds one event in. Telemetry and the compacted table say nothing new and
-// are passed over.
+// are passed over, and so is what names no run: only a request makes one.
 func (r Runs) Add(e event.Event) {
 	if e.Topic == churn.RunProgress || e.Topic == churn.ModelCurrent || e.Data == nil {
+		return
+	}
+	if e.Correlation == "" && e.Topic != churn.RetrainRequested {
 		return
 	}
 	id := e.Run()
@@ -74,26 +77,32 @@ func (r Runs) Sorted() []*Run {
 	return runs
 }
 
-// Status returns how far the run is. A promotion or rejection outweighs a
-// failure: a run that failed and was mended ends as what it became.
+// Status returns how far the run is: what followed last counts, so that a
+// candidate that the gate has sent back is being evaluated. A promotion or
+// rejection outweighs a failure: a run that failed and was mended ends as what it
+// became.
 func (r *Run) Status() Status {
-	order := []struct {
-		topic  churn.Topic
-		status Status
-	}{
-		{churn.ModelPromoted, Promoted},
-		{churn.ModelRejected, Rejected},
-		{churn.RunFailed, Failed},
-		{churn.ModelEvaluated, Deciding},
-		{churn.ModelTrained, Evaluate},
-		{churn.FeaturesReady, Training},
+	for _, t := range []churn.Topic{churn.ModelPromoted, churn.ModelRejected, churn.RunFailed} {
+		if _, ok := r.Last(t); ok {
+			return statuses[t]
+		}
 	}
-	for _, o := range order {
-		if _, ok := r.Last(o.topic); ok {
-			return o.status
+	for _, e := range slices.Backward(r.Timeline()) {
+		if s, ok := statuses[e.Topic]; ok {
+			return s
 		}
 	}
 	return Requested
+}
+
+// statuses says what a run is at once there is an event of the topic.
+var statuses = map[churn.Topic]Status{
+	churn.FeaturesReady:  Training,
+	churn.ModelTrained:   Evaluate,
+	churn.ModelEvaluated: Deciding,
+	churn.ModelPromoted:  Promoted,
+	churn.ModelRejected:  Rejected,
+	churn.RunFailed:      Failed,
 }
 
 // Last returns the run's event on the topic with the highest sequence, and

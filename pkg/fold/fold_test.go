@@ -90,3 +90,62 @@ func TestAMendedRunOutweighsItsFailure(t *testing.T) {
 		t.Fatalf("status %q, want promoted", got)
 	}
 }
+
+// A candidate that the gate has sent back is evaluated and decided on once more.
+func TestARunThatIsSentBack(t *testing.T) {
+	first := aRun()[:4]
+	evaluated := first[3]
+	plan := evaluated.Data.(*eventv1.ModelEvaluated).GetPlan()
+	back := evaluated.Reply(churn.Gate, churn.ModelTrained, 0, "k", &eventv1.ModelTrained{Plan: plan, Round: 1})
+	second := back.Reply(churn.Evaluator, churn.ModelEvaluated, 0, "m", &eventv1.ModelEvaluated{
+		Plan: plan, Round: 1, Metrics: &eventv1.Metrics{Auc: 0.83},
+	})
+	runs := fold.Runs{}
+	for _, e := range first {
+		runs.Add(e)
+	}
+	for _, step := range []struct {
+		event event.Event
+		want  fold.Status
+	}{{back, fold.Evaluate}, {second, fold.Deciding}, {first[2], fold.Deciding}} { // the last is a duplicate
+		runs.Add(step.event)
+		if got := runs[evaluated.Run()].Status(); got != step.want {
+			t.Errorf("after %s: status %q, want %q", step.event.Topic, got, step.want)
+		}
+	}
+	if got := runs[evaluated.Run()].Metrics().GetAuc(); got != 0.83 {
+		t.Errorf("the AUC is %v, want that of the second round", got)
+	}
+}
+
+// Telemetry and the compacted table say nothing new, and what names no run is of
+// none.
+func TestWhatIsPassedOver(t *testing.T) {
+	runs := fold.Runs{}
+	promoted := aRun()[4]
+	progress := promoted.Reply(churn.Gate, churn.RunProgress, 0, "k", &eventv1.RunProgress{Run: promoted.Run()})
+	row := promoted
+	row.Topic = churn.ModelCurrent
+	approval := event.Event{Topic: churn.ApprovalDecided, ID: "somebody's", Data: &eventv1.ApprovalDecided{Model: "m", Run: "r"}}
+	for _, e := range []event.Event{progress, row, approval, {Topic: churn.RetrainRequested, ID: "without data"}} {
+		runs.Add(e)
+	}
+	if len(runs) != 0 {
+		t.Errorf("%d runs, want none", len(runs))
+	}
+}
+
+func TestSortedNewestFirst(t *testing.T) {
+	runs := fold.Runs{}
+	for id, second := range map[string]int64{"old": 10, "new": 30, "middle": 20} {
+		runs.Add(event.Event{
+			Topic: churn.RetrainRequested, ID: id, Time: time.Unix(second, 0), Type: churn.RetrainRequested.Type(),
+			Data: &eventv1.RetrainRequested{},
+		})
+	}
+	for i, want := range []string{"new", "middle", "old"} {
+		if got := runs.Sorted()[i].ID; got != churn.RunID(want) {
+			t.Errorf("run %d is %s, want that of request %q", i, got, want)
+		}
+	}
+}

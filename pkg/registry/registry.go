@@ -30,7 +30,10 @@ type Champion struct {
 	Cause      string `json:"cause"`    // id of the event that was decided
 }
 
-// Registry keeps versions and champions.
+// Registry keeps versions and champions. Models, stages and runs have names of
+// letters, digits, '.', '_' and '-', beginning with a letter or digit and of at
+// most 128 bytes; others are Invalid. Answers are shared: they are not to be
+// changed. It is safe for concurrent use, by any number of processes.
 type Registry interface {
 	// Register records v as the model's next version and returns it with its
 	// number. A run has one version: registering it again returns the first.
@@ -39,7 +42,8 @@ type Registry interface {
 	// Promote makes version the champion of the stage, if the stage's
 	// generation is still expected (0: there is no champion); otherwise the
 	// error is a Conflict. Repeated with the same cause it returns what it did
-	// the first time, even if other promotions have followed.
+	// the first time, even if other promotions have followed. A version that is
+	// not registered is NotFound.
 	Promote(ctx context.Context, c Champion, expected int64) (Champion, error)
 
 	// Champion returns the newest champion of the stage, or NotFound.
@@ -48,10 +52,12 @@ type Registry interface {
 	// Version returns one version, or NotFound.
 	Version(ctx context.Context, model string, version int64) (Version, error)
 
-	// Versions returns all versions of the model, oldest first.
+	// Versions returns all versions of the model, oldest first; none of a model
+	// that nobody has registered.
 	Versions(ctx context.Context, model string) ([]Version, error)
 
-	// History returns every change of champion of the stage, oldest first.
+	// History returns every change of champion of the stage, oldest first: its
+	// n-th has generation n.
 	History(ctx context.Context, model, stage string) ([]Champion, error)
 
 	// Models returns the names of the models, sorted.
@@ -79,7 +85,7 @@ type Entry struct {
 	Artifacts map[string]*blob.Artifact
 }
 
-// Tracker records runs for people.
+// Tracker records runs for people. Names are as a Registry's.
 type Tracker interface {
 	// Track records the entry under the run, making the run if needed, and
 	// returns the tracking server's id of it (MLflow's run id). Repeated, it

@@ -15,7 +15,7 @@ import (
 	"github.com/asfotec/churn/pkg/stage"
 )
 
-// checkTimeout bounds one step of --check.
+// checkTimeout bounds --check.
 const checkTimeout = 15 * time.Second
 
 // check says of each part whether it answers.
@@ -29,20 +29,29 @@ func (p program) check(ctx context.Context, c config.Config) error {
 		return err
 	}
 	defer b.Close()
-	var failed []string
-	for _, step := range p.steps(parts, b) {
-		err := within(ctx, checkTimeout, step.try)
-		if err != nil {
-			failed = append(failed, step.name)
-			_, _ = fmt.Fprintf(p.out, "FAIL  %-13s %v\n", step.name, err)
-			continue
-		}
-		_, _ = fmt.Fprintf(p.out, "ok    %-13s %s\n", step.name, step.what)
-	}
-	if len(failed) > 0 {
+	if failed := p.report(ctx, p.steps(parts, b)); len(failed) > 0 {
 		return errors.New("not ready: " + strings.Join(failed, ", "))
 	}
 	return nil
+}
+
+// report tries the steps, all at once, says how each went, and returns the names
+// of those that failed.
+func (p program) report(ctx context.Context, steps []step) (failed []string) {
+	var tries []func(context.Context) error
+	for _, s := range steps {
+		tries = append(tries, s.try)
+	}
+	for i, err := range together(ctx, checkTimeout, tries...) {
+		s := steps[i]
+		if err != nil {
+			failed = append(failed, s.name)
+			_, _ = fmt.Fprintf(p.out, "FAIL  %-13s %v\n", s.name, err)
+			continue
+		}
+		_, _ = fmt.Fprintf(p.out, "ok    %-13s %s\n", s.name, s.what)
+	}
+	return failed
 }
 
 type step struct {
@@ -81,10 +90,4 @@ func topicsThere(ctx context.Context, b bus.Bus, s churn.Service, prefix string)
 			"missing: %s; a service makes them when it starts, if the broker lets it", strings.Join(missing, ", "))
 	}
 	return nil
-}
-
-func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return f(ctx)
 }

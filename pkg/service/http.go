@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
@@ -35,7 +35,7 @@ func listen(ctx context.Context, addr string, o *obs.Obs, ready func(context.Con
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := within(r.Context(), readyTimeout, ready); err != nil {
+		if err := ready(r.Context()); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
@@ -51,16 +51,27 @@ func listen(ctx context.Context, addr string, o *obs.Obs, ready func(context.Con
 	return func() { _ = s.Close() }, nil
 }
 
-// ready returns what tells whether the stages can work.
+// ready returns what tells whether the stages can work, and if not every reason.
 func ready(p Parts, b bus.Bus, runners []*stage.Runner) func(context.Context) error {
-	return func(ctx context.Context) error {
-		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return b.Ping(ctx) })
-		g.Go(func() error { return p.Store.Ping(ctx) })
-		g.Go(func() error { return p.Registry.Ping(ctx) })
-		for _, r := range runners {
-			g.Go(r.Stalled)
-		}
-		return g.Wait()
+	asks := []func(context.Context) error{b.Ping, p.Store.Ping, p.Registry.Ping}
+	for _, r := range runners {
+		asks = append(asks, func(context.Context) error { return r.Stalled() })
 	}
+	return func(ctx context.Context) error {
+		return errors.Join(together(ctx, readyTimeout, asks...)...)
+	}
+}
+
+// together calls the functions at the same time, each within a limit, and
+// returns what each said.
+func together(ctx context.Context, limit time.Duration, fs ...func(context.Context) error) []error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	errs := make([]error, len(fs))
+	var calls sync.WaitGroup
+	for i, f := range fs {
+		calls.Go(func() { errs[i] = f(ctx) })
+	}
+	calls.Wait()
+	return errs
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/asfotec/churn/pkg/event"
 )
 
-// Deadline gives the handler so long for one event. Heartbeats go on while a
-// handler hangs, so nothing else would end it. Running over is Transient.
+// Deadline gives one attempt so long, from what the event names to the outputs'
+// acknowledgement. Heartbeats go on while a handler hangs, so nothing else would
+// end it. Running over is Transient.
 func Deadline(limit time.Duration) Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {

@@ -4,8 +4,9 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/asfotec/churn/pkg/bus"
 )
@@ -17,21 +18,41 @@ type delivery struct {
 	rounds   int        // how often it was in the retry topic
 	first    time.Time  // when it failed first
 	due      time.Time  // not to be tried before
+
+	span trace.SpanContext // in which it is handled, if it is traced
 }
 
-// Headers that a retry adds to a record, and those that say of a dead letter
-// where it is from. A dead letter that is copied to the retry topic of its group
-// is tried anew by that group alone.
+// Headers that a retry adds to a record. Like a dead letter's they say where the
+// record is from, and when. A dead letter that is copied to the retry topic of
+// its group is tried anew by that group alone.
 const (
 	retryPrefix    = "retry_"
-	retryTopic     = retryPrefix + "topic"
-	retryPartition = retryPrefix + "partition"
-	retryOffset    = retryPrefix + "offset"
+	retryTopic     = retryPrefix + fromTopic
+	retryPartition = retryPrefix + fromPartition
+	retryOffset    = retryPrefix + fromOffset
+	retryTime      = retryPrefix + fromTime
 	retryAttempts  = retryPrefix + "attempts"
 	retryRounds    = retryPrefix + "rounds"
 	retryFirst     = retryPrefix + "first_time"
 	retryNotBefore = retryPrefix + "not_before"
 )
+
+// What a record in the retry or dead-letter topic says of the original.
+const (
+	fromTopic     = "topic"
+	fromPartition = "partition"
+	fromOffset    = "offset"
+	fromTime      = "time"
+)
+
+// added are the headers that are no part of the original.
+var added = []string{
+	retryTopic, retryPartition, retryOffset, retryTime, retryAttempts, retryRounds, retryFirst, retryNotBefore,
+	dlqTopic, dlqPartition, dlqOffset, dlqTime, dlqGroup, dlqAttempts, dlqKind, dlqMessage, dlqFirstTime, dlqLastTime, dlqLeftOut,
+}
+
+// longestTopic is Kafka's limit on a topic's name.
+const longestTopic = 249
 
 // arrival returns the delivery of a record of a stage's own topics.
 func arrival(r bus.Record) *delivery { return &delivery{record: r} }
@@ -45,27 +66,34 @@ func comeback(r bus.Record) *delivery {
 	if h[retryTopic] == "" {
 		from = dlqPrefix
 	}
-	d.record.Topic = h[from+"topic"]
-	d.record.Partition = int(parseCount(h[from+"partition"]))
-	d.record.Offset = parseCount(h[from+"offset"])
+	if topic := h[from+fromTopic]; topic != "" && len(topic) <= longestTopic {
+		d.record.Topic = topic
+		d.record.Partition = int(parseCount(h[from+fromPartition], 32))
+		d.record.Offset = parseCount(h[from+fromOffset], 64)
+	}
+	if t := parseTime(h[from+fromTime]); !t.IsZero() {
+		d.record.Time = t
+	}
 	d.record.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h bus.Header) bool {
-		return strings.HasPrefix(h.Key, retryPrefix) || strings.HasPrefix(h.Key, dlqPrefix)
+		return slices.Contains(added, h.Key)
 	})
-	d.attempts = int(parseCount(h[retryAttempts]))
-	d.rounds = int(parseCount(h[retryRounds]))
+	d.attempts = int(parseCount(h[retryAttempts], 31))
+	d.rounds = int(parseCount(h[retryRounds], 31))
 	d.first = parseTime(h[retryFirst])
 	d.due = parseTime(h[retryNotBefore])
 	return d
 }
 
-// again returns the record that tries d once more, not before due.
-func (d *delivery) again(topic string, due time.Time) bus.Record {
+// again returns the record that tries d once more, not before due. Brokers
+// refuse some timestamps, so it has that of now.
+func (d *delivery) again(topic string, now, due time.Time) bus.Record {
 	r := d.record
-	r.Topic = topic
+	r.Topic, r.Time = topic, now
 	r.Headers = slices.Concat(r.Headers, []bus.Header{
 		textHeader(retryTopic, d.record.Topic),
 		intHeader(retryPartition, int64(d.record.Partition)),
 		intHeader(retryOffset, d.record.Offset),
+		timeHeader(retryTime, d.record.Time),
 		intHeader(retryAttempts, int64(d.attempts)),
 		intHeader(retryRounds, int64(d.rounds+1)),
 		timeHeader(retryFirst, d.first),
@@ -118,9 +146,9 @@ func headerMap(headers []bus.Header) map[string]string {
 	return m
 }
 
-// parseCount is 0 for what is not a number from 0 on.
-func parseCount(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 64)
+// parseCount is 0 for what is not a number from 0 on that fits into the bits.
+func parseCount(s string, bits int) int64 {
+	n, err := strconv.ParseInt(s, 10, bits)
 	if err != nil || n < 0 {
 		return 0
 	}

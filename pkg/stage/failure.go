@@ -19,6 +19,10 @@ func permanent(err error) bool {
 // makes a dead letter; the run comes to its own end.
 type foreign struct{ error }
 
+// Foreign marks an Invalid error as one of an event that is no step of its run:
+// the event becomes a dead letter, and the run does not fail.
+func Foreign(err error) error { return foreign{err} }
+
 func (f foreign) Unwrap() error { return f.error }
 
 func isForeign(err error) bool { return errors.As(err, new(foreign)) }

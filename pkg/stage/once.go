@@ -73,28 +73,47 @@ func (o once) Handle(ctx context.Context, e event.Event) ([]event.Event, error) 
 // load returns the stored outputs, or NotFound.
 func (o once) load(ctx context.Context, key string, in input) ([]event.Event, error) {
 	const op = "stage.Once"
-	a, err := o.store.Stat(ctx, key)
+	stored, err := readOutcome(ctx, o.store, key)
 	if err != nil {
 		return nil, err
-	}
-	data, err := o.store.Get(ctx, a, outcomeLimit)
-	if err != nil {
-		return nil, churn.E(op, churn.Internal, err)
-	}
-	var stored outcome
-	if err := json.Unmarshal(data, &stored); err != nil {
-		return nil, churn.Errorf(op, churn.Internal, "%s is damaged: %w", a.GetUri(), err)
 	}
 	if stored.Input != in {
 		return nil, foreign{churn.Errorf(op, churn.Invalid,
 			"event id reused with other content: %.200q was answered for data with SHA-256 %s, and this has %s; send it under a new id",
 			in.ID, stored.Input.SHA256, in.SHA256)}
 	}
-	out, err := event.DecodeBatch(stored.Events)
+	return stored.events()
+}
+
+// Outcome returns what the service answered to the run's event with the given
+// id, as Once has stored it, or NotFound.
+func Outcome(ctx context.Context, store blob.Store, s churn.Service, run, id string) ([]event.Event, error) {
+	stored, err := readOutcome(ctx, store, outcomeKey(s, event.Event{ID: id, Correlation: run}))
 	if err != nil {
-		return nil, churn.E(op, churn.Internal, err)
+		return nil, err
 	}
-	return out, nil
+	return stored.events()
+}
+
+func readOutcome(ctx context.Context, store blob.Store, key string) (stored outcome, err error) {
+	const op = "stage.readOutcome"
+	a, err := store.Stat(ctx, key)
+	if err != nil {
+		return stored, err
+	}
+	data, err := store.Get(ctx, a, outcomeLimit)
+	if err != nil {
+		return stored, churn.E(op, churn.Internal, err)
+	}
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return stored, churn.Errorf(op, churn.Internal, "%s is damaged: %w", a.GetUri(), err)
+	}
+	return stored, nil
+}
+
+func (o outcome) events() ([]event.Event, error) {
+	out, err := event.DecodeBatch(o.Events)
+	return out, churn.E("stage.readOutcome", churn.Internal, err)
 }
 
 // save stores the outputs and returns them, or those that are stored already.

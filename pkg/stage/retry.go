@@ -19,8 +19,8 @@ type Backoff struct {
 // pause returns the pause after the n-th attempt, from 1.
 func (b Backoff) pause(n int) time.Duration {
 	d := b.Longest
-	if shift := n - 1; shift < 32 {
-		d = min(b.First<<shift, b.Longest)
+	if shift := n - 1; shift < 63 && b.First <= b.Longest>>shift { // so that nothing overflows
+		d = b.First << shift
 	}
 	if d < 2 {
 		return d

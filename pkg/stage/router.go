@@ -94,15 +94,14 @@ func NewRunner(s Stage, o Options) *Runner {
 	r.handler = Chain(s.Handler,
 		o.Metrics.Observe(s.Service),
 		Trace(o.Tracer, s.Service),
-		Recover(r.log),
 		Retry(o.InPlace, r.attemptFailed),
+		Deadline(o.Timeout),
+		Recover(r.log),
 		Publish(o.Log, o.Prefix, s.Service),
 		Tables(s.Tables),
+		Once(o.Store, s.Service), // before Validate: an id that is reused is not of the run
 		Validate,
-		Once(o.Store, s.Service),
-		Deadline(o.Timeout),
 		Telemetry(o.Log, o.Prefix, s.Service),
-		Recover(r.log),
 	)
 	return r
 }
@@ -142,11 +141,10 @@ func (r *Runner) subscribe(ctx context.Context) error {
 	for i, t := range r.stage.Topics {
 		topics[i] = t.Name(r.options.Prefix)
 	}
-	concurrency := r.options.Concurrency
-	if !r.stage.Ordered {
-		topics = append(topics, r.retryTopic())
-		concurrency++ // one may wait in the retry topic without taking a slot
-	}
+	// An Ordered stage puts nothing into its retry topic, but people may: dead
+	// letters, to be tried anew.
+	topics = append(topics, r.retryTopic())
+	concurrency := r.options.Concurrency + 1 // one may wait in the retry topic without taking a slot
 	return r.options.Log.Subscribe(ctx, r.group(), topics, concurrency, r.record)
 }
 
@@ -172,7 +170,7 @@ func (r *Runner) record(ctx context.Context, rec bus.Record) error {
 	}
 	defer func() { <-r.slots }()
 	err := r.delivered(withDelivery(ctx, d), d)
-	if err == nil {
+	if err == nil || ctx.Err() != nil {
 		r.stalled.Store(nil)
 	}
 	return err
@@ -196,8 +194,6 @@ func (r *Runner) delivered(ctx context.Context, d *delivery) error {
 		return ctx.Err() // stopped or revoked: the record will be delivered again
 	case permanent(err):
 		return r.giveUp(ctx, d, &e, err)
-	case r.stage.Ordered:
-		return err
 	case d.rounds < r.options.Rounds:
 		return r.putAside(ctx, d, e, err)
 	}
@@ -229,6 +225,9 @@ func (r *Runner) attemptFailed(ctx context.Context, e event.Event, err error) {
 	if ctx.Err() != nil {
 		return
 	}
+	if r.stage.Ordered {
+		r.stalled.Store(&err) // until an attempt succeeds
+	}
 	d := deliveryFrom(ctx)
 	d.failed(time.Now())
 	kind := churn.KindOf(err).String()
@@ -238,7 +237,8 @@ func (r *Runner) attemptFailed(ctx context.Context, e event.Event, err error) {
 
 // putAside sends the record to the retry topic.
 func (r *Runner) putAside(ctx context.Context, d *delivery, e event.Event, why error) error {
-	if err := r.options.Log.Publish(ctx, d.again(r.retryTopic(), time.Now().Add(r.options.Delay))); err != nil {
+	now := time.Now()
+	if err := r.options.Log.Publish(ctx, d.again(r.retryTopic(), now, now.Add(r.options.Delay))); err != nil {
 		return err
 	}
 	r.count(d, outcomeRetry)
@@ -256,7 +256,7 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 		if err != nil {
 			return err
 		}
-		inject(ctx, &end)
+		inject(trace.ContextWithSpanContext(ctx, d.span), &end)
 		records = append(records, end)
 	}
 	if err := r.options.Log.Publish(ctx, records...); err != nil {
@@ -269,7 +269,7 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 	if e != nil {
 		log = r.eventLog(d, *e)
 	}
-	log.Error("given up", zap.String("kind", kind), zap.Int("attempts", d.attempts), zap.Error(why))
+	log.Error("given up", zap.String("kind", kind), zap.Int("attempts", d.attempts), zap.String("error", message(why)))
 	return nil
 }
 

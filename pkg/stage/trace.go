@@ -39,6 +39,7 @@ func Trace(tp trace.TracerProvider, s churn.Service) Middleware {
 					attribute.Int64("messaging.kafka.offset", d.record.Offset),
 				))
 			defer span.End()
+			d.span = span.SpanContext()
 			out, err := next.Handle(ctx, e)
 			if err != nil {
 				span.RecordError(err)
@@ -73,12 +74,12 @@ func inject(ctx context.Context, r *bus.Record) {
 // follows from the run's id, so that the run's events are the same wherever and
 // whenever they are made.
 func origin(run string) string {
-	id := strings.ReplaceAll(run, "-", "")
 	sum := sha256.Sum256([]byte("origin of run " + run))
-	if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
-		id = hex.EncodeToString(sum[8:24])
+	id, err := hex.DecodeString(strings.ReplaceAll(run, "-", ""))
+	if err != nil || len(id) != 16 || !trace.TraceID(id).IsValid() {
+		id = sum[8:24]
 	}
-	return "00-" + id + "-" + hex.EncodeToString(sum[:8]) + "-01"
+	return "00-" + hex.EncodeToString(id) + "-" + hex.EncodeToString(sum[:8]) + "-01"
 }
 
 // traceID returns the id of the run's trace, for the log.

@@ -71,6 +71,9 @@ func (b *Bus) creation(t bus.TopicConfig) kafka.TopicConfig {
 	if b.config.ReplicationFactor > 1 {
 		set("min.insync.replicas", strconv.Itoa(b.config.ReplicationFactor-1))
 	}
+	if t.MaxBytes > 0 {
+		set("max.message.bytes", strconv.Itoa(t.MaxBytes))
+	}
 	if t.Compacted {
 		set("cleanup.policy", "compact")
 		return c

@@ -175,6 +175,7 @@ func (a aborts) hides(batch protocol.RecordReader) bool {
 func (b *Bus) tail(ctx context.Context, p partition, offset int64, patient bool, enough func(next int64) bool, f func(bus.Record) error) error {
 	var pause backoff
 	lastGood := time.Now()
+	var complained time.Time
 	for ctx.Err() == nil && !enough(offset) {
 		c, err := b.fetch(ctx, p, offset)
 		if errors.Is(err, kafka.OffsetOutOfRange) {
@@ -184,10 +185,14 @@ func (b *Bus) tail(ctx context.Context, p partition, offset int64, patient bool,
 			if ctx.Err() != nil {
 				return nil
 			}
-			if !patient && time.Since(lastGood) > b.config.Patience {
+			late := time.Since(lastGood) > b.config.Patience
+			if late && !patient {
 				return b.fail("kafka.fetch", err)
 			}
-			b.config.Log.Debug("fetch failed", logPartition(p, err)...)
+			if late && time.Since(complained) > time.Minute {
+				b.config.Log.Warn("partition cannot be read: trying again", logPartition(p, err)...)
+				complained = time.Now()
+			}
 			pause.wait(ctx)
 			b.refresh()
 			continue

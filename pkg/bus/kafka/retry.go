@@ -97,10 +97,28 @@ func (b *Bus) fail(op string, err error) error {
 		return churn.Errorf(op, churn.Invalid, "record too large for the broker (max.message.bytes): %w", err)
 	case errors.Is(err, kafka.InvalidTopic), missing(err):
 		return churn.Errorf(op, churn.Invalid, "unknown topic: %w", err)
+	case refused(err):
+		return churn.Errorf(op, churn.Internal,
+			"broker at %s refuses: check KAFKA_USERNAME, KAFKA_PASSWORD and what the user may do: %w", brokers, err)
 	}
 	return churn.Errorf(op, churn.Transient, "broker at %s (KAFKA_BROKERS): %w", brokers, err)
 }
 
 func tooLarge(err error) bool {
 	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
+}
+
+// refused reports whether the broker does not know the user, or the user may
+// not do this.
+func refused(err error) bool {
+	var code kafka.Error
+	if !errors.As(err, &code) {
+		return false
+	}
+	switch code {
+	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState,
+		kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed, kafka.ClusterAuthorizationFailed:
+		return true
+	}
+	return false
 }

@@ -16,7 +16,8 @@ import (
 
 // Subscribe implements bus.Subscriber. A handler that does not end soon after
 // its context is cancelled holds up the group's rebalance, for at most
-// RebalanceTimeout; after that its commit is refused.
+// RebalanceTimeout or SessionTimeout; after that its commit is refused. Topics
+// that are not there yet are consumed once they are.
 func (b *Bus) Subscribe(ctx context.Context, group string, topics []string, concurrency int, handle bus.Handle) error {
 	const op = "kafka.Subscribe"
 	if group == "" || len(topics) == 0 {
@@ -56,6 +57,14 @@ func (m *member) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, errChanged) {
+			m.log.Info("partitions have changed: joining again")
+			continue
+		}
+		if errors.Is(err, kafka.InvalidSessionTimeout) {
+			return churn.Errorf("kafka.Subscribe", churn.Invalid,
+				"the broker does not allow a session timeout of %v (KAFKA_SESSION_TIMEOUT): %w", m.bus.config.SessionTimeout, err)
+		}
 		m.log.Warn("away from the group: joining again", zap.Error(err))
 		pause.wait(ctx)
 		m.bus.refresh()
@@ -63,17 +72,24 @@ func (m *member) run(ctx context.Context) error {
 	return nil
 }
 
+// errChanged is returned by join when a topic has other partitions than before.
+var errChanged = errors.New("partitions have changed")
+
 // handlerError is the error of a handler, which ends the subscription.
 type handlerError struct{ error }
 
-// join joins the group and stays in it until ctx is done, a handler fails, or
-// the group cannot be reached.
+// join joins the group, for the topics that exist, and stays in it until ctx is
+// done, a handler fails, partitions change, or the group cannot be reached.
 func (m *member) join(ctx context.Context, pause *backoff) error {
 	var err error
 	if m.counts, err = m.count(ctx); err != nil {
 		return err
 	}
-	g, err := kafka.NewConsumerGroup(m.config())
+	topics := m.existing()
+	if len(topics) == 0 {
+		return m.watch(ctx)
+	}
+	g, err := kafka.NewConsumerGroup(m.config(topics))
 	if err != nil {
 		return handlerError{churn.E("kafka.Subscribe", churn.Invalid, err)}
 	}
@@ -88,18 +104,30 @@ func (m *member) join(ctx context.Context, pause *backoff) error {
 		}
 		pause.reset()
 		if err := m.generation(ctx, gen); err != nil {
-			return handlerError{err}
+			return err
 		}
 	}
 }
 
-func (m *member) config() kafka.ConsumerGroupConfig {
+// existing returns the topics that have partitions. kafka-go's group leader
+// assigns nothing at all while one of the topics is missing.
+func (m *member) existing() []string {
+	var topics []string
+	for _, t := range m.topics {
+		if m.counts[t] > 0 {
+			topics = append(topics, t)
+		}
+	}
+	return topics
+}
+
+func (m *member) config(topics []string) kafka.ConsumerGroupConfig {
 	c := m.bus.config
 	return kafka.ConsumerGroupConfig{
 		ID:                m.group,
 		Brokers:           c.Brokers,
 		Dialer:            m.bus.dialer,
-		Topics:            m.topics,
+		Topics:            topics,
 		HeartbeatInterval: c.Heartbeat,
 		SessionTimeout:    c.SessionTimeout,
 		RebalanceTimeout:  c.RebalanceTimeout,
@@ -110,55 +138,68 @@ func (m *member) config() kafka.ConsumerGroupConfig {
 }
 
 // generation handles the records of the partitions that are assigned to this
-// member, until the generation ends. Its error is a handler's.
-func (m *member) generation(ctx context.Context, gen *kafka.Generation) error {
+// member, until the generation ends. Its error is a handlerError or errChanged.
+func (m *member) generation(parent context.Context, gen *kafka.Generation) error {
 	m.log.Debug("joined", zap.Int32("generation", gen.ID), zap.Any("assigned", gen.Assignments))
-	var failed error
-	ended := make(chan struct{})
+	var result error
+	consumed := make(chan struct{})
 	gen.Start(func(revoked context.Context) {
-		defer close(ended)
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(parent)
 		defer cancel()
 		defer context.AfterFunc(revoked, cancel)()
-		failed = m.consume(ctx, cancel, gen)
+		result = m.consume(ctx, cancel, gen)
+		leaving := result != nil || parent.Err() != nil
+		close(consumed)
+		if leaving {
+			// Returning would let kafka-go join again: wait until join has closed the
+			// group.
+			<-revoked.Done()
+		}
 	})
-	<-ended
-	return failed
+	<-consumed
+	return result
 }
 
 // consume runs one loop for each partition, the committer, and the watch on
 // partitions. When one of them ends, all end.
 func (m *member) consume(ctx context.Context, cancel context.CancelFunc, gen *kafka.Generation) error {
-	var (
-		loops sync.WaitGroup
-		once  sync.Once
-		first error
-	)
+	var loops, committing sync.WaitGroup
+	result := &firstError{}
+	run := func(wg *sync.WaitGroup, f func() error) {
+		wg.Go(func() {
+			defer cancel()
+			result.set(f())
+		})
+	}
 	commits := newCommitter(gen.CommitOffsets)
 	for topic, assigned := range gen.Assignments {
 		for _, a := range assigned {
-			p := partition{topic, a.ID}
-			loops.Go(func() {
-				defer cancel()
-				if err := m.partition(ctx, p, a.Offset, commits); err != nil {
-					once.Do(func() { first = err })
-				}
-			})
+			run(&loops, func() error { return m.partition(ctx, partition{topic, a.ID}, a.Offset, commits) })
 		}
 	}
-	loops.Go(func() { defer cancel(); m.watch(ctx) })
-	committing := make(chan struct{})
-	go func() {
-		defer close(committing)
-		defer cancel()
+	run(&loops, func() error { return m.watch(ctx) })
+	run(&committing, func() error {
 		if err := commits.run(); err != nil {
 			m.log.Info("commit refused: the records will be delivered again", zap.Error(err))
 		}
-	}()
+		return nil
+	})
 	loops.Wait()
 	commits.close()
-	<-committing
-	return first
+	committing.Wait()
+	return result.err
+}
+
+// firstError keeps the first of several errors.
+type firstError struct {
+	once sync.Once
+	err  error
+}
+
+func (f *firstError) set(err error) {
+	if err != nil {
+		f.once.Do(func() { f.err = err })
+	}
 }
 
 // partition handles the records of one partition in order. An error of a
@@ -186,7 +227,7 @@ func (m *member) partition(ctx context.Context, p partition, offset int64, commi
 			if ctx.Err() != nil {
 				return nil
 			}
-			return err
+			return handlerError{err}
 		}
 		commits.done(p, r.Offset+1)
 		return nil
@@ -208,24 +249,22 @@ func (m *member) first(ctx context.Context, p partition) (int64, error) {
 	}
 }
 
-// watch returns when a topic has other partitions than when the group was
-// joined, so that the group is joined anew. kafka-go's own watch compares with
-// what it finds only after the assignment, and rejoins without a pause while a
-// topic is missing.
-func (m *member) watch(ctx context.Context) {
+// watch returns errChanged when a topic has other partitions than when the group
+// was joined, and nil when ctx is done. kafka-go's own watch compares with what
+// it finds only after the assignment, and rejoins without a pause while a topic
+// is missing.
+func (m *member) watch(ctx context.Context) error {
 	tick := time.NewTicker(m.bus.config.PartitionWatch)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
 		counts, err := m.count(ctx)
 		if err == nil && !maps.Equal(counts, m.counts) {
-			m.counts = counts
-			m.log.Info("partitions have changed: joining again")
-			return
+			return errChanged
 		}
 	}
 }

@@ -13,6 +13,7 @@ package objectstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -51,11 +52,8 @@ func New(store blob.Store) *Registry {
 // Register implements registry.Registry.
 func (r *Registry) Register(ctx context.Context, v registry.Version) (registry.Version, error) {
 	const op = "objectstore.Register"
-	if err := checkName(op, "model", v.Model); err != nil {
+	if err := errors.Join(checkName(op, "model", v.Model), checkName(op, "run", v.Run)); err != nil {
 		return registry.Version{}, err
-	}
-	if v.Run == "" {
-		return registry.Version{}, churn.Errorf(op, churn.Invalid, "a version of %s without a run", v.Model)
 	}
 	c := r.versionsOf(v.Model)
 	for {
@@ -80,11 +78,8 @@ func (r *Registry) Register(ctx context.Context, v registry.Version) (registry.V
 // Promote implements registry.Registry.
 func (r *Registry) Promote(ctx context.Context, p registry.Champion, expected int64) (registry.Champion, error) {
 	const op = "objectstore.Promote"
-	if err := checkStage(op, p.Model, p.Stage); err != nil {
+	if err := errors.Join(checkStage(op, p.Model, p.Stage), checkName(op, "run", p.Run), checkCause(op, p.Cause)); err != nil {
 		return registry.Champion{}, err
-	}
-	if p.Cause == "" {
-		return registry.Champion{}, churn.Errorf(op, churn.Invalid, "a promotion of %s without a cause", p.Model)
 	}
 	if _, err := r.Version(ctx, p.Model, p.Version); err != nil {
 		return registry.Champion{}, err
@@ -185,19 +180,23 @@ func (r *Registry) Models(ctx context.Context) ([]string, error) {
 func (r *Registry) Ping(ctx context.Context) error { return r.store.Ping(ctx) }
 
 func (r *Registry) versionsOf(model string) *chain[registry.Version] {
-	return chainOf(r, r.versions, root+"/"+model+"/"+versions)
+	return chainOf(r, r.versions, root+"/"+model+"/"+versions, func(v registry.Version, n int64) bool {
+		return v.Version == n && v.Model == model && v.Run != ""
+	})
 }
 
 func (r *Registry) championsOf(model, stage string) *chain[registry.Champion] {
-	return chainOf(r, r.champions, root+"/"+model+"/"+stage)
+	return chainOf(r, r.champions, root+"/"+model+"/"+stage, func(c registry.Champion, n int64) bool {
+		return c.Generation == n && c.Model == model && c.Stage == stage && c.Version > 0 && c.Cause != ""
+	})
 }
 
-func chainOf[T any](r *Registry, chains map[string]*chain[T], prefix string) *chain[T] {
+func chainOf[T any](r *Registry, chains map[string]*chain[T], prefix string, isNth func(T, int64) bool) *chain[T] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := chains[prefix]
 	if c == nil {
-		c = &chain[T]{store: r.store, prefix: prefix}
+		c = &chain[T]{store: r.store, prefix: prefix, isNth: isNth}
 		chains[prefix] = c
 	}
 	return c

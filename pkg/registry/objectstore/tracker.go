@@ -49,8 +49,8 @@ func (t *Tracker) Track(ctx context.Context, r registry.Run, e registry.Entry) (
 		ID: id, Run: r.Run, Experiment: r.Experiment, Name: r.Name, Started: r.Started.UTC(), Tags: r.Tags,
 		Stage: e.Stage, Params: e.Params, Metrics: e.Metrics, Series: e.Series, Artifacts: e.Artifacts,
 	}, "", "  ")
-	if err != nil {
-		return "", churn.E(op, churn.Internal, err)
+	if err != nil { // a number that JSON does not have
+		return "", churn.Errorf(op, churn.Invalid, "what the %s has to say of run %s cannot be recorded: %w", e.Stage, r.Run, err)
 	}
 	key := strings.Join([]string{"tracking", r.Experiment, r.Run, e.Stage + ".json"}, "/")
 	_, err = t.store.Put(ctx, key, mediaJSON, bytes.NewReader(append(data, '\n')))

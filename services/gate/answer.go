@@ -1,0 +1,32 @@
+package gate
+
+import (
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+// answer returns the event that says what was decided. written is decision.json.
+func (d *decision) answer(e event.Event, m *eventv1.ModelEvaluated, written *blob.Artifact) event.Event {
+	switch d.Outcome {
+	case Promoted:
+		return e.Reply(churn.Gate, churn.ModelPromoted, 0, d.Model, &eventv1.ModelPromoted{
+			Plan: m.GetPlan(), Model: d.Model, Run: d.Run,
+			Version: d.Promotion.Version, Generation: d.Promotion.Generation, PreviousVersion: d.Promotion.PreviousVersion,
+			Features: m.GetFeatures(), Candidate: m.GetCandidate(), Evaluation: m.GetEvaluation(), Metrics: m.GetMetrics(),
+			Rules: d.rules, Decision: written,
+		})
+	case Rejected:
+		return e.Reply(churn.Gate, churn.ModelRejected, 0, d.Model, &eventv1.ModelRejected{
+			Plan: m.GetPlan(), Model: d.Model, Run: d.Run, Reason: d.Reason, DryRun: d.passedDryRun(),
+			ChampionVersion: m.GetChampion().GetVersion(), Metrics: m.GetMetrics(), Evaluation: m.GetEvaluation(),
+			Rules: d.rules, Decision: written,
+		})
+	default: // superseded: to the evaluator again
+		return e.Reply(churn.Gate, churn.ModelTrained, 0, d.Run, &eventv1.ModelTrained{
+			Plan: m.GetPlan(), Features: m.GetFeatures(), Candidate: m.GetCandidate(),
+			Trial: 0, Trials: 1, Round: m.GetRound() + 1,
+		})
+	}
+}

@@ -1,0 +1,13 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/asfotec/churn/pkg/service"
+	"github.com/asfotec/churn/pkg/stage"
+)
+
+// Build makes the gate's stage.
+func Build(_ context.Context, p service.Parts) (stage.Stage, error) {
+	return New(p.Store, p.Registry, p.Tracker).Stage(), nil
+}

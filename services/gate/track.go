@@ -1,0 +1,40 @@
+package gate
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/registry"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
+)
+
+// track tells the tracking server, and returns its id of the run.
+func (g *Gate) track(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated, d *decision, written *blob.Artifact) (string, error) {
+	entry := registry.Entry{
+		Stage:     string(churn.Gate),
+		Params:    map[string]string{"outcome": string(d.Outcome), "reason": d.Reason},
+		Metrics:   map[string]float64{},
+		Artifacts: map[string]*blob.Artifact{churn.DecisionJSON: written},
+	}
+	if d.Round > 0 {
+		entry.Stage += "-round-" + strconv.Itoa(int(d.Round))
+	}
+	for _, r := range d.Rules {
+		passed := 0.0
+		if r.Passed {
+			passed = 1
+		}
+		entry.Metrics["rule_"+r.Name] = passed
+	}
+	if d.Promotion != nil {
+		entry.Params["version"] = strconv.FormatInt(d.Promotion.Version, 10)
+		entry.Params["generation"] = strconv.FormatInt(d.Promotion.Generation, 10)
+	}
+	return g.tracker.Track(ctx, registry.Run{
+		Experiment: m.GetPlan().GetExperiment(), Run: d.Run, Started: e.Time,
+		Name: d.Model + " " + d.Run,
+	}, entry)
+}

@@ -1,0 +1,49 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/asfotec/churn/pkg/blob"
+	"github.com/asfotec/churn/pkg/churn"
+)
+
+const mediaJSON = "application/json"
+
+// key returns where an artifact of the decision lies: that of a later round
+// beside the first.
+func (d *Document) key(name string) string {
+	if d.Round == 0 {
+		return churn.ArtifactKey(d.Run, churn.Gate, name)
+	}
+	return churn.ArtifactKey(d.Run, churn.Gate, "round-"+strconv.Itoa(int(d.Round)), name)
+}
+
+// write puts decision.json. A Conflict is of an earlier attempt that wrote
+// something else, as only another version of the gate can have.
+func (g *Gate) write(ctx context.Context, d *decision) (*blob.Artifact, error) {
+	body, err := encode(d.Document)
+	if err != nil {
+		return nil, err
+	}
+	a, err := g.store.Put(ctx, d.key(churn.DecisionJSON), mediaJSON, bytes.NewReader(body))
+	if churn.IsKind(err, churn.Conflict) {
+		return nil, churn.Errorf("gate.write", churn.Conflict,
+			"an earlier attempt, cut off before its end, has decided in other words (was the gate updated?): remove the object, and this one takes its place: %w", err)
+	}
+	return a, err
+}
+
+// encode returns v as indented JSON with a final newline.
+func encode(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(v); err != nil {
+		return nil, churn.E("gate.encode", churn.Internal, err)
+	}
+	return out.Bytes(), nil
+}
