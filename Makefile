@@ -61,7 +61,7 @@ modelservice-dev:
 
 .PHONY: modules
 modules: ## Build every module by itself, as the images do
-	@for m in $(MODULES); do echo "GOWORK=off go build $$m"; (cd $$m && GOWORK=off $(GO) build ./...); done
+	@for m in $(MODULES); do echo "GOWORK=off go build $$m"; (cd $$m && GOWORK=off $(GO) build -o /dev/null ./...); done
 
 ##@ Checking
 

@@ -162,6 +162,9 @@ func lost(err error) bool {
 // otherwise.
 func (s *Store) sameAs(ctx context.Context, op, key, sum string) error {
 	there, err := s.Stat(ctx, key)
+	if churn.IsKind(err, churn.NotFound) { // it has not finished, and may fail
+		return churn.Errorf(op, churn.Transient, "%s is being written by another: try again", s.URI(key))
+	}
 	if err != nil {
 		return err
 	}
