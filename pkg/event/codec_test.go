@@ -47,15 +47,6 @@ func decode(t testing.TB, r bus.Record) event.Event {
 	return e
 }
 
-func header(r bus.Record, key string) string {
-	for _, h := range r.Headers {
-		if h.Key == key {
-			return string(h.Value)
-		}
-	}
-	return ""
-}
-
 // with returns the record with a header set, or without it if value is nil.
 func with(r bus.Record, key string, value []byte) bus.Record {
 	r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h bus.Header) bool { return h.Key == key })

@@ -69,7 +69,7 @@ func runners(p Parts, b bus.Bus, stages []stage.Stage) []*stage.Runner {
 func run(ctx context.Context, p Parts, b bus.Bus, runners []*stage.Runner) error {
 	if err := Provision(ctx, p, b); err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // stopped, not failed
 		}
 		return err
 	}

@@ -103,7 +103,7 @@ func (l *memLog) consume(ctx context.Context, p place, slots chan struct{}, hand
 		err := handle(ctx, r)
 		<-slots
 		if ctx.Err() != nil && err != nil {
-			return nil
+			return nil //nolint:nilerr // stopped, not failed
 		}
 		if err != nil {
 			return err

@@ -115,7 +115,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		start := time.Now()
 		err := r.subscribe(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // stopped, not failed
 		}
 		if time.Since(start) > again.Longest {
 			n = 1

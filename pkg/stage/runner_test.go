@@ -618,14 +618,11 @@ func TestConcurrency(t *testing.T) {
 			_, stop := w.start(s)
 			defer stop()
 			for _, topic := range s.Topics {
-				r := garbage("not run")
-				if topic == churn.RetrainRequested {
-					r = w.record(request("1"))
-				} else {
-					e := request("1").Reply(churn.Gate, topic, 0, "m", valid(topic))
-					r = w.record(e)
+				e := request("1")
+				if topic != churn.RetrainRequested {
+					e = e.Reply(churn.Gate, topic, 0, "m", valid(topic))
 				}
-				w.publish(r)
+				w.publish(w.record(e))
 			}
 			w.pass(10 * time.Second)
 			if peak != limit {

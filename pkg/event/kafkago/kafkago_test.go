@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ import (
 	"github.com/asfotec/churn/pkg/event/kafkago"
 )
 
-func write(t *testing.T, ctx context.Context, m binding.Message, transformers ...binding.Transformer) *kafka.Message {
+func write(ctx context.Context, t *testing.T, m binding.Message, transformers ...binding.Transformer) *kafka.Message {
 	t.Helper()
 	record := &kafka.Message{}
 	if err := kafkago.WriteMessage(ctx, m, record, transformers...); err != nil {
@@ -69,7 +70,7 @@ func TestRoundTrip(t *testing.T) {
 					return // the SDK's protobuf format makes no data into empty data
 				}
 				for kind, in := range messages {
-					record := write(t, test.as(t.Context()), in)
+					record := write(test.as(t.Context()), t, in)
 					out := kafkago.NewMessage(record)
 					if got := out.ReadEncoding(); got != test.encoding {
 						t.Fatalf("%s: encoding is %v, not %v", kind, got, test.encoding)
@@ -101,7 +102,7 @@ func TestStructuredIsNotParsed(t *testing.T) {
 	in := kafkago.NewMessage(&kafka.Message{
 		Value: text, Headers: []kafka.Header{{Key: "content-type", Value: []byte("application/cloudevents+json; charset=UTF-8")}},
 	})
-	record := write(t, t.Context(), in)
+	record := write(t.Context(), t, in)
 	if !bytes.Equal(record.Value, text) {
 		t.Errorf("the value is %s", record.Value)
 	}
@@ -113,7 +114,7 @@ func TestStructuredIsNotParsed(t *testing.T) {
 func TestBinaryRecord(t *testing.T) {
 	e := cetest.FullEvent()
 	e.SetExtension("partitionkey", "the key")
-	record := write(t, binding.WithForceBinary(t.Context()), (*binding.EventMessage)(&e))
+	record := write(binding.WithForceBinary(t.Context()), t, (*binding.EventMessage)(&e))
 	want := map[string]string{
 		"ce_dataschema": "http://example.com/schema", "ce_exbinary": "AAECAw==", "ce_exbool": "true", "ce_exint": "42",
 		"ce_exstring": "exstring", "ce_extime": "2020-03-21T12:34:56.78Z", "ce_exurl": "http://example.com/source",
@@ -146,7 +147,7 @@ func TestNoPartitionKeyIsMadeUp(t *testing.T) {
 	for name, ctx := range map[string]context.Context{
 		"binary": binding.WithForceBinary(t.Context()), "structured": binding.WithForceStructured(t.Context()),
 	} {
-		record := write(t, ctx, (*binding.EventMessage)(&e))
+		record := write(ctx, t, (*binding.EventMessage)(&e))
 		if record.Key != nil {
 			t.Errorf("%s: the record has the key %q", name, record.Key)
 		}
@@ -163,7 +164,7 @@ func TestNoPartitionKeyIsMadeUp(t *testing.T) {
 func TestTombstone(t *testing.T) {
 	e := cetest.MinEvent()
 	e.SetExtension("partitionkey", "gone")
-	record := write(t, binding.WithForceBinary(t.Context()), (*binding.EventMessage)(&e))
+	record := write(binding.WithForceBinary(t.Context()), t, (*binding.EventMessage)(&e))
 	if record.Value != nil || string(record.Key) != "gone" {
 		t.Errorf("the record has key %q and value %v", record.Key, record.Value)
 	}
@@ -204,17 +205,17 @@ func TestEncodingOfARecord(t *testing.T) {
 			t.Errorf("%s: encoding is %v, not %v", name, got, test.want)
 		}
 		if test.want != binding.EncodingBinary {
-			if err := m.ReadBinary(t.Context(), &bindingtest.MockBinaryMessage{}); err != binding.ErrNotBinary {
+			if err := m.ReadBinary(t.Context(), &bindingtest.MockBinaryMessage{}); !errors.Is(err, binding.ErrNotBinary) {
 				t.Errorf("%s: ReadBinary says %v", name, err)
 			}
 		}
 		if test.want == binding.EncodingBinary || test.want == binding.EncodingUnknown {
-			if err := m.ReadStructured(t.Context(), &bindingtest.MockStructuredMessage{}); err != binding.ErrNotStructured {
+			if err := m.ReadStructured(t.Context(), &bindingtest.MockStructuredMessage{}); !errors.Is(err, binding.ErrNotStructured) {
 				t.Errorf("%s: ReadStructured says %v", name, err)
 			}
 		}
 		if test.want == binding.EncodingUnknown {
-			if _, err := binding.ToEvent(t.Context(), m); err != binding.ErrUnknownEncoding {
+			if _, err := binding.ToEvent(t.Context(), m); !errors.Is(err, binding.ErrUnknownEncoding) {
 				t.Errorf("%s: ToEvent says %v", name, err)
 			}
 		}
@@ -249,7 +250,7 @@ func TestBadAttributes(t *testing.T) {
 // The metadata can be read without the rest, as transformers do.
 func TestMetadata(t *testing.T) {
 	e := cetest.FullEvent()
-	record := write(t, binding.WithForceBinary(t.Context()), (*binding.EventMessage)(&e))
+	record := write(binding.WithForceBinary(t.Context()), t, (*binding.EventMessage)(&e))
 	m := kafkago.NewMessage(record)
 	for kind, want := range map[spec.Kind]any{
 		spec.ID: "full-event", spec.Type: "com.example.FullEvent", spec.DataContentType: "text/json",
@@ -266,7 +267,7 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("an extension that is not there is %v", got)
 	}
 	min := cetest.MinEvent()
-	if a, got := kafkago.NewMessage(write(t, binding.WithForceBinary(t.Context()), (*binding.EventMessage)(&min))).GetAttribute(spec.Subject); a == nil || got != nil {
+	if a, got := kafkago.NewMessage(write(binding.WithForceBinary(t.Context()), t, (*binding.EventMessage)(&min))).GetAttribute(spec.Subject); a == nil || got != nil {
 		t.Errorf("a subject that is not there is %v (%v)", got, a)
 	}
 	if a, got := kafkago.NewMessage(&kafka.Message{}).GetAttribute(spec.ID); a != nil || got != nil {
@@ -281,7 +282,7 @@ func TestTransformers(t *testing.T) {
 	changed := in.Clone()
 	changed.SetSubject("added")
 	changed.SetExtension("was", nil)
-	record := write(t, binding.WithForceBinary(t.Context()), (*binding.EventMessage)(&in))
+	record := write(binding.WithForceBinary(t.Context()), t, (*binding.EventMessage)(&in))
 	bindingtest.RunTransformerTests(t, t.Context(), []bindingtest.TransformerTestArgs{{
 		Name: "set and delete", InputMessage: kafkago.NewMessage(record), WantEvent: changed,
 		Transformers: []binding.Transformer{
@@ -289,7 +290,7 @@ func TestTransformers(t *testing.T) {
 			transformer.DeleteExtension("was"),
 		},
 	}})
-	out := write(t, binding.WithForceBinary(t.Context()), kafkago.NewMessage(record),
+	out := write(binding.WithForceBinary(t.Context()), t, kafkago.NewMessage(record),
 		transformer.DeleteExtension("was"),
 		transformer.SetAttribute(spec.Subject, func(any) (any, error) { return "added", nil }))
 	cetest.AssertEventEquals(t, changed, cetest.MustToEvent(t, t.Context(), kafkago.NewMessage(out)))
@@ -299,7 +300,7 @@ func TestTransformers(t *testing.T) {
 func TestDeletedPartitionKey(t *testing.T) {
 	e := cetest.MinEvent()
 	e.SetExtension("partitionkey", "key")
-	record := write(t, binding.WithForceBinary(t.Context()), bindingtest.MustCreateMockBinaryMessage(e), transformer.DeleteExtension("partitionkey"))
+	record := write(binding.WithForceBinary(t.Context()), t, bindingtest.MustCreateMockBinaryMessage(e), transformer.DeleteExtension("partitionkey"))
 	if record.Key != nil || header(record, "ce_partitionkey") != "" {
 		t.Errorf("the key is %q, the headers are %v", record.Key, record.Headers)
 	}
@@ -308,12 +309,12 @@ func TestDeletedPartitionKey(t *testing.T) {
 // Equal events make equal records, whatever order a map of extensions has.
 func TestWritingIsDeterministic(t *testing.T) {
 	e := cetest.FullEvent()
-	first, err := json.Marshal(write(t, binding.WithForceBinary(t.Context()), (*binding.EventMessage)(&e)))
+	first, err := json.Marshal(write(binding.WithForceBinary(t.Context()), t, (*binding.EventMessage)(&e)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
-		again, err := json.Marshal(write(t, binding.WithForceBinary(t.Context()), (*binding.EventMessage)(&e)))
+		again, err := json.Marshal(write(binding.WithForceBinary(t.Context()), t, (*binding.EventMessage)(&e)))
 		if err != nil || !bytes.Equal(first, again) {
 			t.Fatalf("%s, then %s: %v", first, again, err)
 		}
@@ -321,7 +322,7 @@ func TestWritingIsDeterministic(t *testing.T) {
 }
 
 func TestUnknownMessageIsNotWritten(t *testing.T) {
-	if err := kafkago.WriteMessage(t.Context(), bindingtest.UnknownMessage, &kafka.Message{}); err != binding.ErrUnknownEncoding {
+	if err := kafkago.WriteMessage(t.Context(), bindingtest.UnknownMessage, &kafka.Message{}); !errors.Is(err, binding.ErrUnknownEncoding) {
 		t.Errorf("error is %v", err)
 	}
 	if format.Lookup("application/cloudevents+protobuf") == nil {
