@@ -86,7 +86,7 @@ func TestARequestHoldsWhatWasGiven(t *testing.T) {
 	if err := cmd.ParseFlags([]string{"--data", file, "--num-leaves", "31", "--dry-run", "--request-id", "id", "--request-time", "2026-01-31T12:00:00Z", "--requested-by", ""}); err != nil {
 		t.Fatal(err)
 	}
-	flags.gitSHA, flags.overrides.model, flags.overrides.experiment = "", "", ""
+	flags.gitSHA = ""
 	store := memory.New("churn")
 	e, err := flags.event(t.Context(), newApp(), store)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -68,8 +69,8 @@ func (o *overrideFlags) add(fs *pflag.FlagSet) {
 	o.addTraining(fs)
 	o.addBaseline(fs)
 	o.addGate(fs)
-	fs.StringVar(&o.experiment, "experiment-name", os.Getenv("MLFLOW_EXPERIMENT_NAME"), "experiment to track the run under (spec: asfotec-churn)")
-	fs.StringVar(&o.model, "register-name", os.Getenv("MLFLOW_MODEL_NAME"), "model to register (spec: churn-classifier)")
+	fs.StringVar(&o.experiment, "experiment-name", "", "experiment to track the run under (default: MLFLOW_EXPERIMENT_NAME, or the spec's)")
+	fs.StringVar(&o.model, "register-name", "", "model to register (default: MLFLOW_MODEL_NAME, or the spec's)")
 }
 
 func (o *overrideFlags) addSplit(fs *pflag.FlagSet) {
@@ -162,11 +163,12 @@ func (f *requestFlags) event(ctx context.Context, a *app, store blob.Store) (eve
 		id = uuid.NewString()
 	}
 	o := &f.overrides
+	model, experiment := cmp.Or(o.model, a.config.Model), cmp.Or(o.experiment, a.config.Experiment)
 	return event.Event{
-		Topic: churn.RetrainRequested, Key: o.model, ID: id, Source: client.Source(), Type: churn.RetrainRequested.Type(),
+		Topic: churn.RetrainRequested, Key: model, ID: id, Source: client.Source(), Type: churn.RetrainRequested.Type(),
 		Subject: churn.RunID(id), Time: at.UTC(), Correlation: churn.RunID(id),
 		Data: &eventv1.RetrainRequested{
-			Model: o.model, Experiment: o.experiment, Dataset: dataset, Spec: spec,
+			Model: model, Experiment: experiment, Dataset: dataset, Spec: spec,
 			Split: o.split(), Training: o.training(), Gate: o.gate(),
 			GitSha: f.gitSHA, RequestedBy: f.requestedBy, Reason: f.reason,
 		},
