@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -112,7 +112,6 @@ func (f *follower) decode(r bus.Record) event.Event {
 		return e
 	}
 	return e.Reply(client, churn.RunFailed, 0, e.Key, &eventv1.RunFailed{
-		Run: e.Run(), Kind: h["dlq_kind"], Stage: h["dlq_group"],
-		Message: fmt.Sprintf("dead letter in %s: %s", r.Topic, h["dlq_message"]),
+		Run: e.Run(), Kind: h["dlq_kind"], Stage: strings.TrimPrefix(h["dlq_group"], f.parts.prefix), Message: h["dlq_message"],
 	})
 }
