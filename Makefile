@@ -17,6 +17,8 @@ SERVICES  := featurizer trainer evaluator gate
 GO        := CGO_ENABLED=0 go
 PY        := services/modelservice/.venv/bin
 
+# The same for every command, so that they share what is compiled.
+export GOFLAGS := -trimpath -buildvcs=false
 export GIT_SHA
 export CHURN_STATE_DIR := $(STATE)
 
@@ -41,11 +43,11 @@ build: churnctl services ## Build churnctl and the service binaries into bin/
 
 .PHONY: churnctl
 churnctl:
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/churnctl ./cmd/churnctl
+	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/churnctl ./cmd/churnctl
 
 .PHONY: services
 services:
-	@for s in $(SERVICES); do $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/$$s ./services/$$s/cmd/$$s; done
+	@for s in $(SERVICES); do $(GO) build -ldflags '$(LDFLAGS)' -o bin/$$s ./services/$$s/cmd/$$s; done
 
 .PHONY: lightgbm
 lightgbm: ## Get the hash-pinned LightGBM library into build/
