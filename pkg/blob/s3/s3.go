@@ -121,7 +121,7 @@ func (s *Store) Put(ctx context.Context, key, mediaType string, body io.ReadSeek
 		return nil, churn.Errorf(op, churn.Invalid, "%s has %d bytes: a single PUT takes at most %d", s.URI(key), size, int64(maxObject))
 	}
 	a := &blob.Artifact{Uri: s.URI(key), Sha256: sum, Size: size, MediaType: mediaType}
-	_, err = s.core.Client.PutObject(ctx, s.bucket, key, keepOpen{body}, size, putOptions(mediaType, sum))
+	_, err = s.core.Client.PutObject(ctx, s.bucket, key, content(body, size), size, putOptions(mediaType, sum))
 	if err == nil {
 		return a, nil
 	}
@@ -132,6 +132,15 @@ func (s *Store) Put(ctx context.Context, key, mediaType string, body io.ReadSeek
 		return nil, err
 	}
 	return a, nil
+}
+
+// content returns the body to send. An empty one must be known to be empty, or
+// it is sent in chunks, of which some stores leave the last unread.
+func content(body io.ReadSeeker, size int64) io.Reader {
+	if size == 0 {
+		return http.NoBody
+	}
+	return keepOpen{body}
 }
 
 // keepOpen hides a body's Close, which the client would call.
@@ -320,7 +329,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // missing object, which may mean "none yet".
 func (s *Store) noBucket(op string) error {
 	return churn.Errorf(op, churn.Internal,
-		"there is no bucket %q at %s: create it or correct CHURN_BUCKET", s.bucket, s.endpoint)
+		"there is no bucket %q at %s: create it or correct CHURN_BUCKET, or AWS_ACCESS_KEY_ID if that is unknown there", s.bucket, s.endpoint)
 }
 
 // fail gives an error of the client its kind and says what can be done. what
@@ -339,7 +348,7 @@ func (s *Store) fail(op, what string, err error) error {
 		return churn.Errorf(op, churn.NotFound, "there is no object %s", what)
 	case "NoSuchBucket":
 		return s.noBucket(op)
-	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed":
+	case "AccessDenied", "InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed":
 		return churn.Errorf(op, churn.Internal, "%s: %s: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION", what, answer)
 	case "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "RequestTimeout", "RequestTimeTooSkewed", "SlowDown":
 		return churn.Errorf(op, churn.Transient, "%s: %s", what, answer)
