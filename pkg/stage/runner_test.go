@@ -195,20 +195,22 @@ func TestARecordThatIsTooLargeToKeep(t *testing.T) {
 // A part that is away: tried in place, with pauses that grow, and then put aside.
 func TestTransientIsTriedAgain(t *testing.T) {
 	simulate(t, func(w *world) {
-		var at []time.Time
-		h := func(ctx context.Context, e event.Event) ([]event.Event, error) {
-			if at = append(at, time.Now()); len(at) <= inPlace+1 {
-				return nil, transient()
-			}
-			return answer(ctx, e)
-		}
-		_, stop := w.start(featurizer(h))
+		tries := make(chan time.Time, 100)
+		h, _ := failing(int64(inPlace+1), transient())
+		_, stop := w.start(featurizer(func(ctx context.Context, e event.Event) ([]event.Event, error) {
+			tries <- time.Now()
+			return h(ctx, e)
+		}))
 		defer stop()
 		original := w.record(request("1"))
 		w.publish(original)
 		w.pass(6 * time.Second)
-		if len(at) != inPlace {
-			t.Fatalf("%d attempts in place, not %d", len(at), inPlace)
+		if len(tries) != inPlace {
+			t.Fatalf("%d attempts in place, not %d", len(tries), inPlace)
+		}
+		var at []time.Time
+		for range inPlace {
+			at = append(at, <-tries)
 		}
 		for i := range inPlace - 1 {
 			longest := 100 * time.Millisecond << i
@@ -228,7 +230,7 @@ func TestTransientIsTriedAgain(t *testing.T) {
 		})
 		w.committed(retry, 0)
 		w.pass(anInterval)
-		if got := at[inPlace].Sub(last); got != delay {
+		if got := (<-tries).Sub(last); got != delay {
 			t.Errorf("it came back after %v, not %v", got, delay)
 		}
 		w.committed(retry, 1)
