@@ -123,7 +123,7 @@ func (a *app) byHand(ctx context.Context, p *parts, s churn.Service, e event.Eve
 		return err
 	}
 	v := newView(a, e)
-	handler := stage.Chain(st.Handler, stage.Validate, stage.Once(p.Store, s))
+	handler := stage.Chain(st.Handler, stage.Once(p.Store, s), stage.Validate)
 	outputs, err := handler.Handle(stage.WithProgress(ctx, func(sp stage.Progress) {
 		v.progress(&eventv1.RunProgress{
 			Run: e.Run(), Stage: string(s), Activity: sp.Activity, Done: sp.Done, Total: sp.Total,

@@ -7,15 +7,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/stage"
 )
 
 // topicRow is one topic of the topology, and its JSON.
 type topicRow struct {
 	Topic      string          `json:"topic"`
-	Type       string          `json:"type"`
-	Key        churn.Key       `json:"key"`
+	Type       string          `json:"type,omitempty"`
+	Key        churn.Key       `json:"key,omitempty"`
 	Partitions int             `json:"partitions"`
+	MaxBytes   int             `json:"max_message_bytes,omitempty"` // the broker's default if absent
 	Retention  string          `json:"retention"`
 	Producers  []churn.Service `json:"producers,omitempty"`
 	Consumers  []churn.Service `json:"consumers,omitempty"`
@@ -28,16 +31,42 @@ func topicsCmd(a *app) *cobra.Command {
 		Short: "Show every topic: type, key, partitions, retention, who writes and who reads",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			rows := []topicRow{}
-			for _, s := range churn.Topology {
-				rows = append(rows, topicRow{
-					Topic: s.Topic.Name(a.config.TopicPrefix), Type: s.Topic.Type(), Key: s.Key, Partitions: s.Partitions,
-					Retention: retention(s), Producers: s.Producers, Consumers: s.Consumers, Doc: s.Doc,
-				})
-			}
+			rows := topicRows(a.config.TopicPrefix)
 			return a.print(rows, func(w io.Writer) { topicsTable(w, rows) })
 		},
 	}
+}
+
+// topicRows returns every topic that the pipeline is provisioned with.
+func topicRows(prefix string) []topicRow {
+	var rows []topicRow
+	for _, s := range churn.Topology {
+		rows = append(rows, topicRow{
+			Topic: s.Topic.Name(prefix), Type: s.Topic.Type(), Key: s.Key, Partitions: s.Partitions,
+			Retention: retention(s), Producers: s.Producers, Consumers: s.Consumers, Doc: s.Doc,
+		})
+	}
+	configured := map[string]bus.TopicConfig{}
+	for _, t := range stage.Topics(prefix) {
+		configured[t.Name] = t
+	}
+	for _, s := range stage.Services() {
+		for _, t := range []struct {
+			topic   churn.Topic
+			readers []churn.Service
+			doc     string
+		}{
+			{s.RetryTopic(), []churn.Service{s}, "Records of the " + string(s) + " that wait to be tried again."},
+			{s.DeadLetterTopic(), nil, "Records that the " + string(s) + " has given up on, with the reason."},
+		} {
+			c := configured[t.topic.Name(prefix)]
+			rows = append(rows, topicRow{
+				Topic: c.Name, Partitions: c.Partitions, MaxBytes: c.MaxBytes, Retention: "for ever",
+				Producers: []churn.Service{s}, Consumers: t.readers, Doc: t.doc,
+			})
+		}
+	}
+	return rows
 }
 
 func retention(s churn.TopicSpec) string {
