@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 
 	"github.com/asfotec/churn/pkg/bus"
@@ -117,6 +118,9 @@ func (a *app) own(ctx context.Context, m mode) (*parts, error) {
 // close closes what was opened.
 func (p *parts) close() error {
 	err := p.bus.Close()
+	if c, ok := p.Store.(io.Closer); ok {
+		err = errors.Join(err, c.Close())
+	}
 	if p.stack != nil {
 		err = errors.Join(err, p.stack.close())
 	}

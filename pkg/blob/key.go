@@ -3,6 +3,7 @@ package blob
 import (
 	"path"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -18,15 +19,13 @@ func CheckKey(op, key string) error {
 		return churn.Errorf(op, churn.Invalid, "the key is empty")
 	case len(key) > maxKey:
 		return churn.Errorf(op, churn.Invalid, "the key has %d bytes: at most %d are allowed", len(key), maxKey)
-	case !utf8.ValidString(key) || strings.ContainsFunc(key, isControl) || strings.Contains(key, `\`):
+	case !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) || strings.Contains(key, `\`):
 		return churn.Errorf(op, churn.Invalid, "the key %q holds characters other than printable text and /", key)
 	case path.IsAbs(key) || path.Clean(key) != key || key == "." || key == ".." || strings.HasPrefix(key, "../"):
 		return churn.Errorf(op, churn.Invalid, "the key %q is not a clean relative path", key)
 	}
 	return nil
 }
-
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // URI returns the s3:// URI of a key.
 func URI(bucket, key string) string { return "s3://" + bucket + "/" + key }

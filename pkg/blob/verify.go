@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"math"
 
 	"github.com/asfotec/churn/pkg/churn"
 )
@@ -84,7 +85,7 @@ func (v *verifier) Close() error { return v.body.Close() }
 // closes it. A longer one is an Invalid error.
 func ReadAll(op string, a *Artifact, body io.ReadCloser, limit int64) (data []byte, err error) {
 	defer func() { err = errors.Join(err, body.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(body, limit+1))
+	data, err = io.ReadAll(io.LimitReader(body, min(limit, math.MaxInt64-1)+1))
 	if err != nil {
 		return nil, err
 	}
@@ -107,5 +108,5 @@ func CheckGet(op string, a *Artifact, limit int64) error {
 }
 
 func tooLarge(op string, a *Artifact, limit int64) error {
-	return churn.Errorf(op, churn.Invalid, "%s is larger than the limit of %d bytes", a.GetUri(), limit)
+	return churn.Errorf(op, churn.Invalid, "%.200q is larger than the limit of %d bytes", a.GetUri(), limit)
 }

@@ -1,270 +1,139 @@
-// Package blobtest is the conformance suite of blob.Store.
+// Package blobtest is what every blob.Store must do, as one test.
 package blobtest
 
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 )
 
-const media = "text/plain; charset=utf-8"
+// limit is above the size of what these tests put.
+const limit = 32 << 20
 
-// Store tests the store that open returns: an empty bucket each time.
-func Store(t *testing.T, open func(t *testing.T) blob.Store) {
+// Backend is a store to be tested, whose bucket need not exist.
+type Backend struct {
+	Store blob.Store
+	// Tamper replaces the bytes at key and leaves everything else as it is.
+	Tamper func(t *testing.T, key string, data []byte)
+}
+
+// Store tests the store.
+func Store(t *testing.T, b Backend) {
 	for _, c := range []struct {
 		name string
-		test func(t *testing.T, s blob.Store)
+		test func(*suite)
 	}{
-		{"what is put comes back", roundTrip},
-		{"the same bytes can be put again, others are a Conflict", again},
-		{"of many who put at once one wins", race},
-		{"Get refuses what is not what the artifact says", mismatches},
-		{"Open verifies at the end", opened},
-		{"what is not there is NotFound", missing},
-		{"keys that are no clean relative path are Invalid", badKeys},
-		{"URIs of anything else are Invalid", badURIs},
-		{"List gives the keys with the prefix in order", list},
-		{"the bucket can be made again, also by many at once", bucket},
-		{"a cancelled context ends a call", cancelled},
+		{"the bucket is made once by many at once", (*suite).bucket},
+		{"objects come back as they were", (*suite).roundTrip},
+		{"writing again", (*suite).again},
+		{"of many who write other bytes one succeeds", (*suite).race},
+		{"many who write the same bytes all succeed", (*suite).sameRace},
+		{"Get has a limit", (*suite).limits},
+		{"other bytes than were named are refused", (*suite).tampered},
+		{"an object is streamed until it proves wrong", (*suite).stream},
+		{"without a digest nothing is verified, and nothing got", (*suite).unverified},
+		{"what is not there is NotFound", (*suite).notFound},
+		{"hostile keys are Invalid", (*suite).hostileKeys},
+		{"hostile URIs are Invalid", (*suite).hostileURIs},
+		{"unusual keys", (*suite).unusualKeys},
+		{"keys and URIs turn into each other", (*suite).uris},
+		{"lists are in order and can be left", (*suite).list},
+		{"lists are longer than a page", (*suite).longList},
+		{"a context that is done ends every call", (*suite).done},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+		t.Run(c.name, func(t *testing.T) {
+			c.test(&suite{T: t, ctx: t.Context(), store: b.Store, backend: b, dir: strings.ToLower(rand.Text()[:8]) + "/"})
+		})
 	}
 }
 
-func put(t *testing.T, s blob.Store, key string, data []byte) *blob.Artifact {
-	t.Helper()
-	a, err := s.Put(t.Context(), key, media, bytes.NewReader(data))
+type suite struct {
+	*testing.T
+	ctx     context.Context
+	store   blob.Store
+	backend Backend
+	dir     string // sets the test's keys apart
+}
+
+func (s *suite) put(key string, data []byte) *blob.Artifact {
+	s.Helper()
+	a, err := s.store.Put(s.ctx, s.dir+key, "text/plain", bytes.NewReader(data))
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
 	return a
 }
 
-func wantKind(t *testing.T, what string, err error, kind churn.Kind) {
-	t.Helper()
+func (s *suite) wants(kind churn.Kind, what string, err error) {
+	s.Helper()
 	if !churn.IsKind(err, kind) {
-		t.Errorf("%s: %v, want an error of kind %v", what, err, kind)
+		s.Errorf("%s: error is %v, not of kind %v", what, err, kind)
 	}
 }
 
-func roundTrip(t *testing.T, s blob.Store) {
-	for name, data := range map[string][]byte{
-		"empty": {}, "small": []byte("small"), "zeros": make([]byte, 1<<16), "dir/sub dir/ü=+&?#%.txt": []byte("x"),
-		"large": bytes.Repeat([]byte("0123456789abcdef"), 20<<20/16),
-	} {
-		a := put(t, s, name, data)
-		if size, sum, _ := blob.Digest(bytes.NewReader(data)); a.GetSize() != size || a.GetSha256() != sum || a.GetMediaType() != media || a.GetUri() != s.URI(name) {
-			t.Errorf("%s: artifact %v", name, a)
-		}
-		if key, err := s.Key(a.GetUri()); err != nil || key != name {
-			t.Errorf("%s: the URI's key is %q, %v", name, key, err)
-		}
-		got, err := s.Get(t.Context(), a, int64(len(data)))
-		if err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%s: %d bytes, %v; want %d", name, len(got), err, len(data))
-		}
-		if found, err := s.Stat(t.Context(), name); err != nil || !proto.Equal(found, a) {
-			t.Errorf("%s: Stat says %v, %v; want %v", name, found, err, a)
-		}
+func (s *suite) holds(a *blob.Artifact, want []byte) {
+	s.Helper()
+	got, err := s.store.Get(s.ctx, a, limit)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		s.Errorf("%s holds %d bytes, not the %d that were put", a.GetUri(), len(got), len(want))
 	}
 }
 
-func again(t *testing.T, s blob.Store) {
-	first := put(t, s, "key", []byte("one"))
-	if second := put(t, s, "key", []byte("one")); !proto.Equal(first, second) {
-		t.Errorf("put again: %v, want %v", second, first)
+// read opens the artifact and reads it to its end.
+func (s *suite) read(a *blob.Artifact) ([]byte, error) {
+	s.Helper()
+	body, err := s.store.Open(s.ctx, a)
+	if err != nil {
+		return nil, err
 	}
-	for _, other := range []string{"two", "", "one "} {
-		_, err := s.Put(t.Context(), "key", media, strings.NewReader(other))
-		wantKind(t, "put "+other, err, churn.Conflict)
-	}
-	if got, err := s.Get(t.Context(), first, 10); err != nil || string(got) != "one" {
-		t.Errorf("now it holds %q, %v", got, err)
-	}
+	data, err := io.ReadAll(body)
+	return data, errors.Join(err, body.Close())
 }
 
-func race(t *testing.T, s blob.Store) {
-	const many = 16
-	var wins [many]*blob.Artifact
-	var errs [many]error
-	var all sync.WaitGroup
-	for i := range many {
-		all.Go(func() {
-			wins[i], errs[i] = s.Put(t.Context(), "key", media, strings.NewReader(fmt.Sprint("writer ", i)))
-		})
-	}
-	all.Wait()
-	winner := slices.IndexFunc(errs[:], func(err error) bool { return err == nil })
-	if winner < 0 {
-		t.Fatalf("nobody has won: %v", errs)
-	}
-	for i, err := range errs {
-		if i != winner {
-			wantKind(t, fmt.Sprint("writer ", i), err, churn.Conflict)
-		}
-	}
-	if got, err := s.Get(t.Context(), wins[winner], 100); err != nil || string(got) != fmt.Sprint("writer ", winner) {
-		t.Errorf("it holds %q, %v; writer %d has won", got, err, winner)
-	}
-}
-
-func mismatches(t *testing.T, s blob.Store) {
-	a := put(t, s, "key", []byte("bytes"))
-	for name, change := range map[string]func(*blob.Artifact){
-		"another digest":      func(a *blob.Artifact) { a.Sha256 = strings.Repeat("0", 64) },
-		"no digest":           func(a *blob.Artifact) { a.Sha256 = "" },
-		"a smaller size":      func(a *blob.Artifact) { a.Size = 4 },
-		"a larger size":       func(a *blob.Artifact) { a.Size = 6 },
-		"a size over a limit": func(a *blob.Artifact) { a.Size = 101 },
-	} {
-		changed := proto.CloneOf(a)
-		change(changed)
-		data, err := s.Get(t.Context(), changed, 100)
-		wantKind(t, name, err, churn.Invalid)
-		if data != nil {
-			t.Errorf("%s: bytes were returned", name)
-		}
-	}
-	_, err := s.Get(t.Context(), a, 4)
-	wantKind(t, "a limit below the size", err, churn.Invalid)
-}
-
-func opened(t *testing.T, s blob.Store) {
-	a := put(t, s, "key", bytes.Repeat([]byte("bytes"), 100_000))
-	other := proto.CloneOf(a)
-	other.Sha256 = strings.Repeat("0", 64)
-	unverified := &blob.Artifact{Uri: a.GetUri()}
-	for name, test := range map[string]struct {
-		a    *blob.Artifact
-		want bool
-	}{"as it is": {a, true}, "another digest": {other, false}, "by URI alone": {unverified, true}} {
-		body, err := s.Open(t.Context(), test.a)
+// keys lists the keys that start with the test's prefix and this one, without
+// the former.
+func (s *suite) keys(prefix string) []string {
+	s.Helper()
+	var keys []string
+	for key, err := range s.store.List(s.ctx, s.dir+prefix) {
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
+			s.Fatal(err)
 		}
-		n, err := io.Copy(io.Discard, body)
-		if test.want && (err != nil || n != a.GetSize()) {
-			t.Errorf("%s: %d bytes, %v", name, n, err)
-		}
-		if !test.want {
-			wantKind(t, name, err, churn.Invalid)
-		}
-		if err := body.Close(); err != nil {
-			t.Errorf("%s: close: %v", name, err)
-		}
+		keys = append(keys, strings.TrimPrefix(key, s.dir))
 	}
+	return keys
 }
 
-func missing(t *testing.T, s blob.Store) {
-	a := put(t, s, "key", []byte("x"))
-	a.Uri = s.URI("other")
-	_, err := s.Get(t.Context(), a, 10)
-	wantKind(t, "Get", err, churn.NotFound)
-	if body, err := s.Open(t.Context(), a); err == nil { // a store may say so at the first byte
-		_, err = io.Copy(io.Discard, body)
-		wantKind(t, "reading", err, churn.NotFound)
-		_ = body.Close()
-	} else {
-		wantKind(t, "Open", err, churn.NotFound)
-	}
-	_, err = s.Stat(t.Context(), "other")
-	wantKind(t, "Stat", err, churn.NotFound)
-	_, err = s.Stat(t.Context(), "key/below")
-	wantKind(t, "Stat below an object", err, churn.NotFound)
+func same(a, b *blob.Artifact) bool {
+	return a.GetUri() == b.GetUri() && a.GetSha256() == b.GetSha256() &&
+		a.GetSize() == b.GetSize() && a.GetMediaType() == b.GetMediaType()
 }
 
-// BadKeys are no keys of any store.
-var BadKeys = []string{"", "/", "/abs", "..", "../up", "a/../b", "a//b", "a/", "./a", ".", "a\x00b", "a\nb", "a\\b", "\xff", strings.Repeat("k", 1025)}
-
-func badKeys(t *testing.T, s blob.Store) {
-	for _, key := range BadKeys {
-		_, err := s.Put(t.Context(), key, media, strings.NewReader("x"))
-		wantKind(t, fmt.Sprintf("Put %.20q", key), err, churn.Invalid)
-		_, err = s.Stat(t.Context(), key)
-		wantKind(t, fmt.Sprintf("Stat %.20q", key), err, churn.Invalid)
-	}
+func random(n int) []byte {
+	data := make([]byte, n)
+	_, _ = rand.Read(data) // never fails
+	return data
 }
 
-func badURIs(t *testing.T, s blob.Store) {
-	a := put(t, s, "key", []byte("x"))
-	good := a.GetUri()
-	for _, uri := range []string{
-		"", "key", "s3://", "s3:///key", "s3://other-bucket/key", "http://example.com/key", "file:///etc/passwd",
-		strings.TrimSuffix(good, "key"), strings.Replace(good, "/key", "/../key", 1), good + "/..", good + "\n", strings.ToUpper(good[:5]) + good[5:],
-	} {
-		a.Uri = uri
-		_, err := s.Key(uri)
-		wantKind(t, fmt.Sprintf("Key %q", uri), err, churn.Invalid)
-		_, err = s.Get(t.Context(), a, 10)
-		wantKind(t, fmt.Sprintf("Get %q", uri), err, churn.Invalid)
-		_, err = s.Open(t.Context(), a)
-		wantKind(t, fmt.Sprintf("Open %q", uri), err, churn.Invalid)
-	}
+// with returns a copy of a that change has changed.
+func with(a *blob.Artifact, change func(*blob.Artifact)) *blob.Artifact {
+	c := &blob.Artifact{Uri: a.GetUri(), Sha256: a.GetSha256(), Size: a.GetSize(), MediaType: a.GetMediaType()}
+	change(c)
+	return c
 }
 
-func list(t *testing.T, s blob.Store) {
-	var want []string
-	for i := range 30 {
-		key := fmt.Sprintf("runs/%02d/x.json", 29-i)
-		put(t, s, key, []byte("x"))
-		want = append(want, key)
-	}
-	for _, key := range []string{"runs2/x", "run", "other/runs/x"} {
-		put(t, s, key, []byte("x"))
-	}
-	slices.Sort(want)
-	var got []string
-	for key, err := range s.List(t.Context(), "runs/") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, key)
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("listed %q, want %q", got, want)
-	}
-	for key, err := range s.List(t.Context(), "nothing/") {
-		t.Errorf("listed %q, %v where nothing is", key, err)
-	}
-	for range s.List(t.Context(), "runs/") {
-		break // stopping early is fine
-	}
-}
-
-func bucket(t *testing.T, s blob.Store) {
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			if err := s.EnsureBucket(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if err := s.Ping(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
-func cancelled(t *testing.T, s blob.Store) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Put(ctx, "key", media, strings.NewReader("x")); err == nil {
-		t.Error("Put went on")
-	}
-	if _, err := s.Stat(t.Context(), "key"); err == nil || errors.Is(err, context.Canceled) {
-		t.Errorf("after a Put that was cancelled: %v", err)
-	}
+// sorted reports whether keys are in the order of their bytes, none twice.
+func sorted(keys []string) bool {
+	return slices.IsSorted(keys) && len(slices.Compact(slices.Clone(keys))) == len(keys)
 }

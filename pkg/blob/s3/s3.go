@@ -55,6 +55,8 @@ type Store struct {
 	endpoint string
 	bucket   string
 	region   string
+
+	connections *http.Client // with the transport of core
 }
 
 var _ blob.Store = (*Store)(nil)
@@ -89,7 +91,17 @@ func New(c Config) (*Store, error) {
 	if err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "object store at %s: %w", u.Host, err)
 	}
-	return &Store{core: core, endpoint: u.Scheme + "://" + u.Host, bucket: c.Bucket, region: c.Region}, nil
+	return &Store{
+		core: core, endpoint: u.Scheme + "://" + u.Host, bucket: c.Bucket, region: c.Region,
+		connections: &http.Client{Transport: c.Transport},
+	}, nil
+}
+
+// Close closes the connections that are open and idle. A store that is stopping
+// may wait for those. The Store can still be used.
+func (s *Store) Close() error {
+	s.connections.CloseIdleConnections()
+	return nil
 }
 
 func transport() *http.Transport {
