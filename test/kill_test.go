@@ -6,7 +6,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // A kill -9 of the all-in-one at any point of any stage loses nothing and does
@@ -35,14 +37,19 @@ func TestKilledInEachStage(t *testing.T) {
 	}
 }
 
-// killedAt runs the request with a fault that kills the all-in-one at point.
+// killedAt runs the request on an all-in-one with a fault that kills it at point.
 func (s *aStack) killedAt(point string) {
 	s.t.Helper()
 	once := filepath.Join(s.dir, "fault")
 	s.env = append(s.env, fmt.Sprintf("CHURN_FAULT=%s:1", point), "CHURN_FAULT_ONCE="+once)
-	r := s.run(request("same")...)
-	if r.code != -1 { // -1: ended by a signal
-		s.t.Fatalf("exit code %d, want a kill at %s\n%s\n%s", r.code, point, r.stdout, r.stderr)
+	up := s.background("churnctl", "--env-file", "", "up", "--serve=false")
+	s.awaitStack()
+	s.want(0, nil, request("same", "--wait=false")...)
+	watchdog := time.AfterFunc(time.Minute, func() { _ = up.Process.Signal(syscall.SIGQUIT) })
+	defer watchdog.Stop()
+	_ = up.Wait() // how it ended is in its state
+	if status, ok := up.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		s.t.Fatalf("the all-in-one ended with %v, want a kill at %s", up.ProcessState, point)
 	}
 	if _, err := os.Stat(once); errors.Is(err, os.ErrNotExist) {
 		s.t.Fatalf("the fault at %s did not happen", point)

@@ -16,6 +16,7 @@ const (
 	maxSize   = 1 << 50 // bytes of an artifact
 	maxCount  = 1 << 53 // what a float64 counts exactly
 	maxTrials = 10000
+	maxRounds = 1_000_000
 	maxNumber = 1e300
 	// maxProblems are named; a hostile event may have any number.
 	maxProblems = 20

@@ -32,7 +32,7 @@ func (c *checker) message(m proto.Message) {
 		c.features(m.GetFeatures())
 		c.trial(m.GetTrial(), m.GetTrials())
 		c.candidate(m.GetCandidate())
-		c.within("round", float64(m.GetRound()), 0, maxCount)
+		c.within("round", float64(m.GetRound()), 0, maxRounds)
 	case *eventv1.ModelEvaluated:
 		c.plan(m.GetPlan())
 		c.features(m.GetFeatures())
@@ -40,7 +40,7 @@ func (c *checker) message(m proto.Message) {
 		c.evaluation(m.GetEvaluation())
 		c.metrics("metrics", m.GetMetrics())
 		c.champion(m.GetChampion(), m.GetChampionMetrics())
-		c.within("round", float64(m.GetRound()), 0, maxCount)
+		c.within("round", float64(m.GetRound()), 0, maxRounds)
 	case *eventv1.ModelPromoted:
 		c.promoted(m)
 	case *eventv1.ModelRejected:

@@ -2,9 +2,11 @@ package gate_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
@@ -56,10 +58,14 @@ func run(t *testing.T, records ...bus.Record) []string {
 	t.Helper()
 	store := newStore()
 	_, s := start(store)
-	ctx, end := context.WithCancel(t.Context())
+	ctx, end := context.WithTimeout(t.Context(), time.Minute) // a gate that waits would wait for ever
+	defer end()
 	log := &tape{play: records, end: end}
 	if err := stage.NewRunner(s, stage.Options{Log: log, Store: store, Prefix: churn.DefaultPrefix}).Run(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		t.Fatal("the gate does not get past a record")
 	}
 	return log.topics()
 }
@@ -80,6 +86,7 @@ func TestBehindALog(t *testing.T) {
 	approval := in.Reply("person", churn.ApprovalDecided, 0, model, &eventv1.ApprovalDecided{
 		Model: model, Run: in.Run(), ApprovalId: "approval-7", Approved: true, DecidedBy: "somebody",
 	})
+	wrong := in.Reply("person", churn.ApprovalDecided, 1, model, &eventv1.ApprovalDecided{Model: model, Run: in.Run()})
 	forged := in
 	forged.ID = "forged"
 	garbage := func(topic churn.Topic) bus.Record {
@@ -91,6 +98,7 @@ func TestBehindALog(t *testing.T) {
 	}{
 		"promoted":  {[]bus.Record{record(t, in)}, []string{"churn.model-promoted", "churn.model-current"}},
 		"approval":  {[]bus.Record{record(t, approval), record(t, in)}, []string{"churn.dlq.gate", "churn.model-promoted", "churn.model-current"}},
+		"wrong one": {[]bus.Record{record(t, wrong), record(t, in)}, []string{"churn.dlq.gate", "churn.model-promoted", "churn.model-current"}},
 		"forged":    {[]bus.Record{record(t, in), record(t, forged)}, []string{"churn.model-promoted", "churn.model-current", "churn.dlq.gate"}},
 		"malformed": {[]bus.Record{garbage(churn.ModelEvaluated), garbage(churn.ApprovalDecided), record(t, in)}, []string{"churn.dlq.gate", "churn.dlq.gate", "churn.model-promoted", "churn.model-current"}},
 		"twice": {[]bus.Record{record(t, in), record(t, in)}, []string{
