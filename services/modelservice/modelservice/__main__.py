@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -48,6 +49,8 @@ def main() -> int:
             timeout_graceful_shutdown=_GRACE,
         )
     )
+    for number in (signal.SIGINT, signal.SIGTERM):  # also before uvicorn minds them, and after
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     socket = server.config.bind_socket()
     port = socket.getsockname()[1]
     if args.port_file:

@@ -1,6 +1,8 @@
 """The HTTP API."""
 
+import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,18 +13,16 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, PlainTextResponse
 from google.protobuf.json_format import MessageToDict
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelservice import metrics as exposition
 from modelservice.config import Limits
 from modelservice.metrics import Metrics
+from modelservice.rows import InvalidRows, Wrong
 from modelservice.serving import THRESHOLD, Holder, Model
-from modelservice.serving import Scores as ModelScores
 
-_INLINE = 16  # rows that are scored at once: a thread would cost more
-_MAX_ERRORS = 100
+_INLINE = 16 << 10  # bytes of a body that is answered at once: a thread would cost more
 _PATHS = ("/predict", "/model", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")
 
 _DESCRIPTION = """\
@@ -98,25 +98,30 @@ def create_app(
         on_stop()
 
     app = FastAPI(title="ModelService", version="1", description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    # Large bodies take turns on the CPUs, so that their rows are not all in memory at a time.
+    turns = asyncio.Semaphore(os.cpu_count() or 1)
     app.add_middleware(_Measured, metrics=metrics)
     app.openapi = lambda: _openapi(app, holder)  # type: ignore[method-assign]
 
     @app.post("/predict", response_model=Answer, responses=_responses(), summary="Predict one row or many")
     async def predict(request: Request) -> Response:
-        model = _served(holder)
-        rows = _rows(await _body(request, limits.body), limits.rows)
-        if len(rows) <= _INLINE:
-            answer = _answer(model, rows, metrics)
-        else:
-            answer = await run_in_threadpool(_answer, model, rows, metrics)
-        return JSONResponse(answer)
+        _served(holder)  # nothing is read in vain
+        body = await _body(request, limits.body)
+
+        def answer() -> Response:
+            return _answer(_served(holder), _rows(body, limits.rows), metrics)
+
+        if len(body) <= _INLINE:
+            return answer()
+        async with turns:
+            return await run_in_threadpool(answer)
 
     @app.get("/model", responses=_no_model(), summary="The model that is served")
-    def model() -> dict[str, Any]:
+    async def model() -> dict[str, Any]:
         return _describe(_served(holder))
 
     @app.get("/healthz", response_class=PlainTextResponse, summary="Whether the process lives")
-    def healthz() -> str:
+    async def healthz() -> str:
         return "ok\n"
 
     @app.get(
@@ -125,17 +130,13 @@ def create_app(
         responses=_no_model(),
         summary="Whether a model is served",
     )
-    def readyz() -> str:
+    async def readyz() -> str:
         _served(holder)
         return "ready\n"
 
     @app.get("/metrics", response_class=PlainTextResponse, summary="Metrics for Prometheus")
-    def expose() -> Response:
+    async def expose() -> Response:
         return Response(metrics.text(), media_type=exposition.CONTENT_TYPE)
-
-    @app.exception_handler(ValidationError)
-    async def invalid(_: Request, err: ValidationError) -> JSONResponse:
-        return JSONResponse({"detail": _details(err)}, status_code=422)
 
     return app
 
@@ -166,24 +167,31 @@ def _rows(body: bytes, limit: int) -> list[Any]:
         content = content["rows"] if set(content) == {"rows"} else [content]
     if not isinstance(content, list):
         raise HTTPException(422, 'the body is neither a row, nor a list of rows, nor {"rows": [...]}')
+    if not content:
+        raise HTTPException(422, "there are no rows")
     if len(content) > limit:
         raise HTTPException(413, f"there are {len(content)} rows; at most {limit} are taken at once (CHURN_MAX_ROWS)")
     return content
 
 
-def _answer(model: Model, rows: list[Any], metrics: Metrics) -> dict[str, Any]:
-    scores: ModelScores = model.score(model.check(rows))
+def _answer(model: Model, rows: list[Any], metrics: Metrics) -> Response:
+    try:
+        scores = model.score(model.check(rows))
+    except InvalidRows as err:
+        return JSONResponse({"detail": [_detail(w) for w in err.wrong]}, status_code=422)
     metrics.rows.inc(len(rows))
     for unseen in scores.unseen:
         metrics.unseen.labels(unseen.column).inc()
-    return {
-        "model": _identity(model),
-        "predictions": [{"probability": p, "label": model.label(p)} for p in scores.probabilities],
-        "warnings": [
-            {"row": u.row, "column": u.column, "message": f"{u.value[:100]!r} was not seen in training"}
-            for u in scores.unseen
-        ],
-    }
+    return JSONResponse(
+        {
+            "model": _identity(model),
+            "predictions": [{"probability": p, "label": model.label(p)} for p in scores.probabilities],
+            "warnings": [
+                {"row": u.row, "column": u.column, "message": f"{u.value[:100]!r} was not seen in training"}
+                for u in scores.unseen
+            ],
+        }
+    )
 
 
 def _identity(model: Model) -> dict[str, Any]:
@@ -219,16 +227,12 @@ def _describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _details(err: ValidationError) -> list[dict[str, Any]]:
+def _detail(wrong: Wrong) -> dict[str, Any]:
     """Return what is wrong, as FastAPI words it: where, which kind, and a message for people."""
-    details = []
-    for e in err.errors(include_url=False, include_input=False, include_context=False)[:_MAX_ERRORS]:
-        row, *field = e["loc"] if e["loc"] else (None,)
-        where = f"row {row}" if row is not None else "the rows"
-        if field:
-            where += f", field {field[0]}"
-        details.append({"loc": ["body", *e["loc"]], "type": e["type"], "msg": f"{where}: {e['msg']}"})
-    return details
+    where, loc = f"row {wrong.row}", ["body", wrong.row]
+    if wrong.field is not None:
+        where, loc = f"{where}, field {wrong.field}", [*loc, wrong.field]
+    return {"loc": loc, "type": wrong.kind, "msg": f"{where}: {wrong.message}"}
 
 
 def _no_model() -> dict[int | str, dict[str, Any]]:

@@ -10,7 +10,6 @@ from asfotec.churn.artifact.v1.artifact_pb2 import Artifact
 from modelservice.config import Store
 from modelservice.errors import Refused, Unavailable
 
-_MISSING = ("NoSuchKey", "NoSuchBucket")
 _MAX_KEY = 1024  # S3's limit on the bytes of a key
 _TIMEOUT = 20.0  # seconds without a byte
 
@@ -73,8 +72,8 @@ class ObjectStore:
             response = self._client.get_object(self._bucket, key)
             return bytes(response.read(length))
         except S3Error as err:
-            if err.code in _MISSING:
-                raise Refused(f"s3://{self._bucket}/{key} is not there ({err.code})") from err
+            if err.code == "NoSuchKey":
+                raise Refused(f"s3://{self._bucket}/{key} is not there") from err
             raise Unavailable(f"the object store answered {err.code} to s3://{self._bucket}/{key}") from err
         except (MinioException, HTTPError, OSError) as err:
             raise Unavailable(f"the object store is away: {err}") from err

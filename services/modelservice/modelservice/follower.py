@@ -7,8 +7,8 @@ order they come in, only a generation above the one that is served counts.
 
 import logging
 import threading
+import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 from asfotec.churn.event.v1.decision_pb2 import ModelPromoted
@@ -25,9 +25,16 @@ _log = logging.getLogger(__name__)
 TOPICS = ("model-current", "model-promoted")
 SERVING_STAGE = "Production"  # promotions to other stages have generations of their own
 _KEPT = 16  # promotions to fall back on if the newest cannot be served
+_REMEMBERED = 1024  # refused promotions that are not tried again
 _POLL = 0.1  # seconds
 _RETRY = 1.0  # seconds between attempts at what is away
-_REFRESH = 30.0  # seconds between looks for new partitions
+_REFRESH = 5.0  # seconds between looks at the broker and for new partitions
+_SOON = 0.25  # seconds between looks for topics that are not there yet
+_END = 5.0  # seconds that the thread has to end
+
+_Partition = tuple[str, int]  # topic and number
+# Generation first, and what makes one event of a generation another than a second, which may be forged.
+_Identity = tuple[int, str, str, str]
 
 
 class Promotions:
@@ -60,11 +67,14 @@ class Promotions:
             promotion = self._waiting[newest]
             try:
                 model = load(promotion, self._fetch)
+            except Unavailable:
+                raise
             except Refused as err:
-                del self._waiting[newest]
-                self._refused.add(newest)
-                self._metrics.promotions.labels("refused").inc()
-                _log.error("promotion refused", extra=_facts(promotion) | {"error": str(err)})
+                self._refuse(newest, str(err))
+                continue
+            except Exception as err:  # hostile artifacts fail in ways that nobody foresaw
+                _log.exception("loading a promotion failed")
+                self._refuse(newest, repr(err))
                 continue
             self._holder.model = model  # one step: requests in flight keep the one they have
             self._waiting = {k: p for k, p in self._waiting.items() if p.generation > promotion.generation}
@@ -72,12 +82,14 @@ class Promotions:
             self._metrics.serving(model)
             _log.info("serving", extra=_facts(promotion))
 
+    def _refuse(self, key: _Identity, why: str) -> None:
+        promotion = self._waiting.pop(key)
+        self._refused = set(sorted(self._refused | {key})[-_REMEMBERED:])
+        self._metrics.promotions.labels("refused").inc()
+        _log.error("promotion refused", extra=_facts(promotion) | {"error": why})
+
     def _served(self) -> int:
         return self._holder.model.generation if self._holder.model else 0
-
-
-# Generation first, and what makes one event of a generation another than a second, which may be forged.
-_Identity = tuple[int, str, str, str]
 
 
 def _identity(p: ModelPromoted) -> _Identity:
@@ -94,11 +106,13 @@ class Follower(threading.Thread):
     def __init__(self, kafka: Kafka, promotions: Promotions, metrics: Metrics) -> None:
         super().__init__(name="follower", daemon=True)
         self._kafka, self._promotions, self._metrics = kafka, promotions, metrics
+        self._next: dict[_Partition, int] = {}  # offsets to go on from
         self._stopping = threading.Event()
 
     def stop(self) -> None:
         """End the thread, after the record at hand."""
         self._stopping.set()
+        self.join(_END)
 
     def run(self) -> None:
         """Read until stopped."""
@@ -106,38 +120,42 @@ class Follower(threading.Thread):
             try:
                 self._read()
             except Unavailable as err:
-                self._metrics.broker.set(0)
                 _log.warning("waiting for the log", extra={"error": str(err)})
+                self._pause()
             except Exception:
-                _log.exception("following the log failed: beginning anew")
-            self._stopping.wait(_RETRY)
+                _log.exception("following the log failed: going on after a pause")
+                self._pause()
+
+    def _pause(self) -> None:
+        self._metrics.broker.set(0)
+        self._stopping.wait(_RETRY)
 
     def _read(self) -> None:
-        """Read from the beginning of every partition until stopped or partitions change."""
-        from confluent_kafka import Consumer  # imported late: the server answers while it loads
+        """Read every partition until stopped or partitions change."""
+        from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition  # late: the server answers meanwhile
 
-        consumer = Consumer(_settings(self._kafka))
+        consumer = Consumer(consumer_settings(self._kafka))
         try:
-            partitions = self._assign(consumer)
-            if not partitions:
-                self._stopping.wait(_POLL)  # the topics are not there yet
-                return
-            self._metrics.broker.set(1)
+            partitions = self._await_partitions(consumer)
+            consumer.assign([TopicPartition(*p, self._next.get(p, OFFSET_BEGINNING)) for p in partitions])
             self._follow(consumer, partitions)
         finally:
             consumer.close()
 
-    def _assign(self, consumer: Any) -> set[tuple[str, int]]:
-        """Begin with every partition that there is."""
-        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
-
-        partitions = set(self._partitions(consumer))
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for topic, number in partitions])
+    def _await_partitions(self, consumer: Any) -> set[_Partition]:
+        """Return the partitions once a topic is there."""
+        partitions = self._partitions(consumer)
+        if not partitions:
+            _log.info("waiting for the topics", extra={"prefix": self._kafka.prefix, "topics": TOPICS})
+        while not partitions and not self._stopping.wait(_SOON):
+            partitions = self._partitions(consumer)
         return partitions
 
-    def _partitions(self, consumer: Any) -> Iterator[tuple[str, int]]:
+    def _partitions(self, consumer: Any) -> set[_Partition]:
+        """Return the partitions of the topics that are there. Raises Unavailable if the broker is away."""
         from confluent_kafka import KafkaException
 
+        partitions: set[_Partition] = set()
         for name in TOPICS:
             topic = self._kafka.prefix + name
             try:
@@ -145,35 +163,36 @@ class Follower(threading.Thread):
             except KafkaException as err:
                 raise Unavailable(f"{self._kafka.brokers} (KAFKA_BROKERS): {err.args[0]}") from err
             if metadata.error is None:
-                yield from ((topic, number) for number in metadata.partitions)
+                partitions |= {(topic, number) for number in metadata.partitions}
+        self._metrics.broker.set(1)
+        return partitions
 
-    def _follow(self, consumer: Any, partitions: set[tuple[str, int]]) -> None:
-        unread, waited, away = set(partitions), 0.0, False
+    def _follow(self, consumer: Any, partitions: set[_Partition]) -> None:
+        unread, away = set(partitions), False
+        # One topic may be there before the other.
+        every = _REFRESH if len({topic for topic, _ in partitions}) == len(TOPICS) else _SOON
+        looked = time.monotonic()
         while not self._stopping.is_set():
             message = consumer.poll(_RETRY if away else _POLL)
-            if message is None:
-                waited += _POLL
-            else:
+            if message is not None:
                 self._take(message, unread)
             # What is old is not worth loading: wait until all that was there has been read.
             away = not unread and not self._serve()
-            if waited >= _REFRESH:
-                waited = 0.0
-                if set(self._partitions(consumer)) != partitions:
+            if time.monotonic() - looked >= every:
+                looked = time.monotonic()
+                if self._partitions(consumer) != partitions:
                     return
 
-    def _take(self, message: Any, unread: set[tuple[str, int]]) -> None:
+    def _take(self, message: Any, unread: set[_Partition]) -> None:
         from confluent_kafka import KafkaError
 
-        error = message.error()
+        error, partition = message.error(), (message.topic(), message.partition())
         if error is None:
+            self._next[partition] = message.offset() + 1
             self._add(message)
         elif error.code() == KafkaError._PARTITION_EOF:
-            self._metrics.broker.set(1)
-            unread.discard((message.topic(), message.partition()))
-        elif error.retriable() or error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT):
-            self._metrics.broker.set(0)
-        else:
+            unread.discard(partition)
+        elif not error.retriable():
             raise Unavailable(str(error))
 
     def _add(self, message: Any) -> None:
@@ -199,7 +218,7 @@ class Follower(threading.Thread):
         return True
 
 
-def _settings(kafka: Kafka) -> dict[str, Any]:
+def consumer_settings(kafka: Kafka) -> dict[str, Any]:
     """Return librdkafka's settings."""
     protocol = ("SASL_" if kafka.mechanism else "") + ("SSL" if kafka.tls else "PLAINTEXT")
     settings: dict[str, Any] = {
@@ -210,6 +229,7 @@ def _settings(kafka: Kafka) -> dict[str, Any]:
         "auto.offset.reset": "earliest",
         "security.protocol": protocol,
         "allow.auto.create.topics": False,
+        "enable.metrics.push": False,  # nobody asked for telemetry
         "fetch.wait.max.ms": 100,
         "fetch.message.max.bytes": 4 << 20,
         "queued.max.messages.kbytes": 16 << 10,

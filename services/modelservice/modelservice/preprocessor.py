@@ -21,7 +21,6 @@ from modelservice.errors import Refused
 MAX_SIZE = 16 << 20  # bytes of preprocessor.json
 _MAX_COLUMNS = 4096
 _MAX_CATEGORIES = 65536
-_MAX_MATRIX = 1 << 26  # values: 512 MiB
 
 # What is trimmed off a value: Unicode's White_Space. Python's own strip() also takes U+001C to U+001F.
 WHITE_SPACE = (
@@ -237,8 +236,6 @@ class Preprocessor(_Strict):
 
     def transform(self, rows: Sequence[Row]) -> tuple[Matrix, list[Unseen]]:
         """Return the features, rows by width, and the categories that were not seen in training."""
-        if len(rows) * self.width > _MAX_MATRIX:
-            raise ValueError(f"{len(rows)} rows of {self.width} features are too many at once")
         out = np.zeros((len(rows), self.width))
         unseen: list[Unseen] = []
         at = 0

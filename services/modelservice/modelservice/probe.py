@@ -14,7 +14,7 @@ import sys
 
 from modelservice import modeltext
 from modelservice.booster import Booster
-from modelservice.errors import Refused
+from modelservice.errors import Refused, Unavailable
 
 _SECONDS = 60  # of processor time
 _MEMORY = 8 << 30  # bytes of address space
@@ -24,7 +24,7 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")  # no cred
 def run(text: bytes, features: int) -> bytes:
     """Return the part of a model's text that is safe to load and predict from.
 
-    Raises Refused if the text, or what LightGBM does with it, is not sound.
+    Raises Refused if the text, or what LightGBM does with it, is not sound, Unavailable if it could not be tried.
     """
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, this module
@@ -35,6 +35,8 @@ def run(text: bytes, features: int) -> bytes:
             timeout=2 * _SECONDS,
             env={k: v for k, v in os.environ.items() if k in _PASSED_ON} | {"OMP_NUM_THREADS": "1"},
         )
+    except OSError as err:
+        raise Unavailable(f"no process to try the model in could be started: {err}") from err
     except subprocess.TimeoutExpired as err:
         raise Refused("the model was not loaded in time") from err
     if done.returncode < 0:

@@ -1,7 +1,7 @@
 """The model that is served: made from a promotion, swapped in one step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asfotec.churn.event.v1.decision_pb2 import ModelPromoted
@@ -9,10 +9,12 @@ from asfotec.churn.event.v1.decision_pb2 import ModelPromoted
 from modelservice import modeltext, preprocessor, probe
 from modelservice.artifacts import Fetch
 from modelservice.booster import Booster
+from modelservice.errors import Refused
 from modelservice.preprocessor import Preprocessor, Row, Unseen
-from modelservice.rows import RowSchema
+from modelservice.rows import InvalidRows, RowSchema
 
 THRESHOLD = 0.5  # as the evaluation cuts the classes
+_BATCH = 1 << 20  # values of features at a time: 8 MiB, however wide the model is
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,19 @@ class Model:
         return self.promotion.generation
 
     def check(self, rows: list[Any]) -> list[Row]:
-        """Return raw rows with every value read.
-
-        Raises pydantic_core.ValidationError, whose locations begin with the row's index.
-        """
+        """Return raw rows with every value read. Raises rows.InvalidRows."""
         return self.schema.check(rows)
 
     def score(self, rows: Sequence[Row]) -> Scores:
         """Return the scores of checked rows."""
-        features, unseen = self.preprocessor.transform(rows)
-        return Scores(self.booster.predict(features.ctypes.data, *features.shape), unseen)
+        probabilities: list[float] = []
+        unseen: list[Unseen] = []
+        batch = max(1, _BATCH // self.preprocessor.width)
+        for start in range(0, len(rows), batch):
+            features, missed = self.preprocessor.transform(rows[start : start + batch])
+            probabilities += self.booster.predict(features.ctypes.data, *features.shape)
+            unseen += [replace(u, row=start + u.row) for u in missed]
+        return Scores(probabilities, unseen)
 
     def label(self, probability: float) -> str:
         """Return the label that a probability stands for."""
@@ -63,7 +68,10 @@ def load(promotion: ModelPromoted, fetch: Fetch) -> Model:
     fitted = preprocessor.parse(fetch(promotion.features.preprocessor, preprocessor.MAX_SIZE))
     text = fetch(promotion.candidate.model, modeltext.MAX_SIZE)
     model = Model(promotion, fitted, Booster(probe.run(text, fitted.width)), RowSchema(fitted))
-    model.score(model.check([model.schema.example()]))  # warm, and proof that a row goes all the way
+    try:
+        model.score(model.check([model.schema.example()]))  # warm, and proof that a row goes all the way
+    except InvalidRows as err:
+        raise Refused(f"preprocessor.json takes no row, not even its own example: {err}") from err
     return model
 
 

@@ -29,6 +29,14 @@ def telco() -> Path:
     return real if real.exists() else ROOT / "data" / "telco_churn.csv"
 
 
+def need_go(*args: str | Path) -> None:
+    """Run the go command in the checkout."""
+    try:
+        subprocess.run(["go", *args], cwd=ROOT, check=True, env=os.environ | {"CGO_ENABLED": "0"})
+    except FileNotFoundError:
+        pytest.fail("these tests compare with the Go side: install Go 1.26 or later (https://go.dev/dl)")
+
+
 @dataclass(frozen=True)
 class Encoded:
     """The Telco file: raw rows, Go's preprocessor.json, and Go's features of every row."""
@@ -46,23 +54,19 @@ class Encoded:
         return np.array([row["Churn"] == "Yes" for row in self.rows], dtype=np.float64)
 
 
-@pytest.fixture(scope="session")
-def encoded(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
-    folder = tmp_path_factory.mktemp("encoded")
-    try:
-        subprocess.run(
-            ["go", "run", "./test/cmd/encode", telco(), folder],
-            cwd=ROOT,
-            check=True,
-            env=os.environ | {"CGO_ENABLED": "0"},
-        )
-    except FileNotFoundError:
-        pytest.fail("these tests compare with the Go side: install Go 1.26 or later (https://go.dev/dl)")
-    with telco().open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+def encode(file: Path, folder: Path) -> Encoded:
+    """Return what Go makes of a CSV."""
+    need_go("run", "./test/cmd/encode", file, folder)
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
     text = (folder / "preprocessor.json").read_bytes()
     matrix = np.fromfile(folder / "matrix.f64", dtype="<f8").reshape(len(rows), -1)
     return Encoded(rows, text, matrix)
+
+
+@pytest.fixture(scope="session")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
+    return encode(telco(), tmp_path_factory.mktemp("encoded"))
 
 
 def train(encoded: Encoded, leaves: int) -> bytes:

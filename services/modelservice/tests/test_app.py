@@ -1,7 +1,10 @@
 """The HTTP API."""
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,10 +12,11 @@ import pytest
 
 from modelservice.app import create_app
 from modelservice.config import Limits
+from modelservice.follower import Promotions
 from modelservice.metrics import Metrics
-from modelservice.serving import Holder, load
+from modelservice.serving import Holder, Model, load
 
-from .conftest import RUN, Encoded, Maker
+from .conftest import RUN, Encoded, Maker, train
 
 
 @pytest.fixture
@@ -105,7 +109,7 @@ async def test_the_model_is_described(service: Service, maker: Maker) -> None:
         ({"Contract": " "}, "Contract", "blank"),
         ({"Contract": {"a": 1}}, "Contract", "string"),
         ({"contract": "One year"}, "Contract", "once"),
-        ({"Colour": "red"}, "Colour", "Extra"),
+        ({"Colour": "red"}, "Colour", "no such column"),
     ],
 )
 async def test_a_wrong_row_gets_422_that_names_row_and_field(
@@ -127,6 +131,22 @@ async def test_a_missing_field_is_named(service: Service, raw: dict[str, Any]) -
         (["body", 0, "tenure"], "missing"),
         (["body", 0, "Contract"], "missing"),
     ]
+
+
+async def test_what_is_told_of_wrong_rows_is_bounded(service: Service, raw: dict[str, Any]) -> None:
+    unknown = {f"{i}{'x' * 900}": 1 for i in range(50)}
+    (*told,) = (await service.predict(raw | unknown)).json()["detail"]
+    assert len(told) == 10
+    assert all(len(d["msg"]) < 200 for d in told)
+    answer = await service.predict([{}] * 100)
+    assert len(answer.json()["detail"]) == 100
+
+
+async def test_half_a_surrogate_pair_is_a_wrong_name_and_a_strange_value(service: Service, raw: dict[str, Any]) -> None:
+    answer = await service.client.post("/predict", content=json.dumps(raw | {"Colour\ud800": 1}))
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", 0, "Colour?"])
+    answer = await service.client.post("/predict", content=json.dumps(raw | {"Contract": "\ud800"}))
+    assert (answer.status_code, answer.json()["warnings"][0]["column"]) == (200, "Contract")
 
 
 async def test_columns_are_matched_as_in_a_csv(service: Service, raw: dict[str, Any]) -> None:
@@ -188,3 +208,64 @@ async def test_metrics(service: Service, raw: dict[str, Any]) -> None:
     assert "modelservice_rows_total 20.0" in text
     assert 'modelservice_model_info{model="churn-classifier",run="' + RUN in text
     assert "modelservice_model_generation 1.0" in text
+
+
+async def test_a_large_batch_does_not_keep_others_waiting(
+    service: Service, encoded: Encoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    score = Model.score
+
+    def held(*args: Any) -> Any:
+        begun.set()
+        assert go_on.wait(30), "nobody else was answered meanwhile"
+        return score(*args)
+
+    monkeypatch.setattr(Model, "score", held)
+    batch = asyncio.create_task(service.predict(encoded.rows[:100]))
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+    assert (await service.client.get("/readyz")).status_code == 200
+    go_on.set()
+    assert (await batch).status_code == 200
+
+
+async def test_no_request_fails_through_twenty_promotions_and_each_answer_is_of_one_model(
+    empty: Service, maker: Maker, encoded: Encoded
+) -> None:
+    makers = [maker.of(text=train(encoded, leaves)) for leaves in (4, 31)]
+    small, large = encoded.rows[:3], encoded.rows[:100]  # one answered on the event loop, one by a thread
+    want = []
+    for m in makers:
+        model = load(m.promotion(1), maker.store.fetch)
+        want.append(model.score(model.check(large)).probabilities)
+    assert want[0][:3] != want[1][:3]
+    promotions = Promotions("churn-classifier", maker.store.fetch, empty.holder, empty.metrics)
+
+    def promote(generation: int) -> None:
+        promotions.add(makers[generation % 2].promotion(generation))
+        promotions.serve()
+
+    promote(1)
+    seen: list[int] = []
+    done = False
+
+    async def ask(rows: list[dict[str, Any]]) -> None:
+        while not done:
+            answer = await empty.predict(rows)
+            assert answer.status_code == 200, answer.text
+            content = answer.json()
+            version = content["model"]["version"]
+            assert [p["probability"] for p in content["predictions"]] == want[version % 2][: len(rows)]
+            seen.append(version)
+            await asyncio.sleep(0)
+
+    with ThreadPoolExecutor(1) as follower:
+        asking = [asyncio.create_task(ask(rows)) for rows in (small, small, large, large)]
+        for generation in range(2, 22):
+            await asyncio.get_running_loop().run_in_executor(follower, promote, generation)
+            while seen[-1:] != [generation] and not any(a.done() for a in asking):
+                await asyncio.sleep(0)
+        done = True
+        await asyncio.gather(*asking)
+    assert set(range(2, 22)) <= set(seen)

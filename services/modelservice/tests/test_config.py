@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer
 
 from modelservice import config
 from modelservice.errors import SettingError
+from modelservice.follower import consumer_settings
 
 NEEDED = {
     "KAFKA_BROKERS": "broker:9092",
@@ -57,3 +59,11 @@ def test_no_secret_shows() -> None:
     assert "s3cr3t" not in repr(c)
     assert "p4ssw0rd" not in repr(c)
     assert c.kafka.password == "p4ssw0rd"
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_librdkafka_takes_the_settings(mechanism: str) -> None:
+    secure = {"KAFKA_TLS": "true", "KAFKA_SASL_MECHANISM": mechanism, "KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p"}
+    settings = consumer_settings(config.load(None, NEEDED | secure).kafka)
+    assert settings["security.protocol"] == "SASL_SSL"
+    Consumer(settings).close()

@@ -1,6 +1,8 @@
 """The preprocessing is Go's, to the last bit."""
 
+import csv
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from modelservice.errors import Refused
 from modelservice.preprocessor import Categorical, Numeric
 from modelservice.rows import RowSchema
 
-from .conftest import Encoded
+from .conftest import Encoded, encode, telco
 
 
 def test_every_row_of_the_data_becomes_what_it_becomes_in_go(encoded: Encoded) -> None:
@@ -21,6 +23,39 @@ def test_every_row_of_the_data_becomes_what_it_becomes_in_go(encoded: Encoded) -
     assert features.shape == encoded.matrix.shape == (7043, 46)
     assert np.max(np.abs(features - encoded.matrix)) <= 1e-12
     assert unseen == []
+
+
+def test_odd_spellings_become_what_they_become_in_go(tmp_path: Path) -> None:
+    """Numbers, blanks and white space as only other programs write them."""
+    with telco().open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    spellings = (
+        "+1",
+        "1.",
+        ".5e1",
+        "1E+1",
+        " 7\u00a0",
+        "00012",
+        "1e-300",
+        "72.0000000000000001",
+        "4.9406564584124654e-324",
+    )
+    for row, spelling in zip(rows, spellings, strict=False):
+        row["tenure"] = row["TotalCharges"] = spelling
+    blanks = ("", " ", "\u3000", "\t\u2003 ", "\u0085")
+    for row, blank in zip(rows[100:], blanks, strict=False):
+        row["TotalCharges"] = blank
+    for row, category in zip(
+        rows[200:], ("One year ", "\u00a0Two year", "\x1fOne year", "Été", "one year"), strict=False
+    ):
+        row["Contract"] = category
+    with (tmp_path / "odd.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    encoded = encode(tmp_path / "odd.csv", tmp_path)
+    features, _ = encoded.preprocessor.transform(RowSchema(encoded.preprocessor).check(rows))
+    assert np.max(np.abs(features - encoded.matrix)) <= 1e-12
 
 
 def test_json_numbers_are_what_their_text_is(encoded: Encoded, raw: dict[str, Any]) -> None:

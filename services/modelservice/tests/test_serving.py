@@ -1,10 +1,12 @@
 """What is promoted is served, if it is sound; what is served goes on otherwise."""
 
+import json
 import threading
 
 import numpy as np
 import pytest
 
+from modelservice import follower, serving
 from modelservice.errors import Refused, Unavailable
 from modelservice.follower import Promotions
 from modelservice.metrics import Metrics
@@ -149,6 +151,54 @@ def test_scores_and_version_are_of_one_model_through_swaps(
         t.join()
     assert wrong == []
     assert len(set(checked)) > 1
+
+
+def test_rows_are_scored_in_batches_as_they_are_at_once(
+    maker: Maker, encoded: Encoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(maker.promotion(1), maker.store.fetch)
+    rows = model.check([*encoded.rows[:50], encoded.rows[50] | {"Contract": "Weekly"}])
+    at_once = model.score(rows)
+    monkeypatch.setattr(serving, "_BATCH", 46 * 7)
+    assert model.score(rows) == at_once
+    assert [u.row for u in at_once.unseen] == [50]
+
+
+def test_a_preprocessor_that_takes_no_row_is_refused(maker: Maker) -> None:
+    document = json.loads(maker.preprocessor)
+    document["columns"][0]["name"] += " "  # fields are trimmed, so that none can have this name
+    changed = json.dumps(document).replace('"gender=', '"gender =').encode()
+    with pytest.raises(Refused, match="gender"):
+        load(maker.of(preprocessor=changed).promotion(1), maker.store.fetch)
+
+
+def test_an_error_that_nobody_foresaw_is_a_refusal(
+    promotions: Promotions, maker: Maker, holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promotions.add(maker.promotion(1))
+    promotions.serve()
+    with monkeypatch.context() as patch:
+        patch.setattr(serving.modeltext, "MAX_SIZE", "no number")  # so that loading raises a TypeError
+        promotions.add(maker.promotion(2))
+        promotions.serve()
+    assert _generation(holder) == 1
+    promotions.add(maker.promotion(3))
+    promotions.serve()
+    assert _generation(holder) == 3
+
+
+def test_what_is_remembered_of_refusals_is_bounded(
+    promotions: Promotions, maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "_REMEMBERED", 3)
+    for generation in range(1, 6):
+        promotions.add(maker.of(preprocessor=b"{}").promotion(generation))
+        promotions.serve()
+    fetched = len(maker.store.fetched)
+    for generation in (5, 4, 3, 1):
+        promotions.add(maker.of(preprocessor=b"{}").promotion(generation))
+        promotions.serve()
+    assert len(maker.store.fetched) == fetched + 1  # of the first, which is forgotten
 
 
 def test_the_model_of_a_promotion_without_its_columns_is_refused(maker: Maker) -> None:
