@@ -30,7 +30,7 @@ _POLL = 0.1  # seconds
 _RETRY = 1.0  # seconds between attempts at what is away
 _REFRESH = 5.0  # seconds between looks at the broker and for new partitions
 _SOON = 0.25  # seconds between looks for topics that are not there yet
-_END = 5.0  # seconds that the thread has to end
+_END = 1.0  # seconds that the thread has to end: one that waits for a broker ends with the process
 
 _Partition = tuple[str, int]  # topic and number
 # Generation first, and what makes one event of a generation another than a second, which may be forged.

@@ -22,7 +22,7 @@ from minio import Minio
 from modelservice.events import PROMOTED
 
 SERVICE = Path(__file__).resolve().parents[1]
-_SECONDS = 30
+_SECONDS = 120  # before a wait is given up: generous, since the machine may be busy
 
 
 def eventually(what: str, holds: Callable[[], Any]) -> Any:

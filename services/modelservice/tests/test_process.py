@@ -192,7 +192,7 @@ def test_a_signal_lets_requests_in_flight_end(
             eventually("no more to be taken in", lambda: not _listens(service.port))
             connection.sendall(body)
             assert b" 200 OK" in connection.recv(65536)
-        assert service.process.wait(30) == 0
+        assert service.process.wait(120) == 0
 
 
 def _listens(port: int) -> bool:
@@ -207,7 +207,7 @@ def test_it_ends_with_its_parent(world: World, tmp_path: Path) -> None:
     with Service(world.settings, tmp_path) as service:
         assert service.process.stdin is not None
         service.process.stdin.close()
-        assert service.process.wait(30) == 0
+        assert service.process.wait(120) == 0
 
 
 def test_a_missing_setting_is_named(tmp_path: Path) -> None:
