@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-
-	"github.com/asfotec/churn/pkg/churn"
 )
 
 // Broker is a running Kafka broker.
@@ -25,12 +23,16 @@ type Broker struct {
 // StartBroker starts a broker whose topics, offsets and groups live in the
 // folder dir, on a loopback address; port 0 takes that of last time if it is
 // free. Every record is on disk before it is acknowledged. It runs until Close,
-// or until ctx is done. A folder that another process uses is a Conflict.
+// or until ctx is done. A folder that another process uses is a Conflict, and one
+// whose log is damaged is Invalid.
 func StartBroker(ctx context.Context, dir, addr string) (*Broker, error) {
 	const op = "embedded.StartBroker"
 	f, err := open(op, dir)
 	if err != nil {
 		return nil, err
+	}
+	if err := checkLog(op, f.join("data")); err != nil {
+		return nil, errors.Join(err, f.close())
 	}
 	l, err := f.listen(op, addr)
 	if err != nil {
@@ -47,7 +49,8 @@ func StartBroker(ctx context.Context, dir, addr string) (*Broker, error) {
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1000"}),
 	)
 	if err != nil {
-		return nil, errors.Join(churn.E(op, churn.Internal, err), l.Close(), f.close())
+		_ = l.Close() // which the broker may have done
+		return nil, errors.Join(damaged(op, f.path, err), f.close())
 	}
 	b := &Broker{addr: l.Addr().String(), cluster: c, folder: f}
 	b.stop = context.AfterFunc(ctx, func() { _ = b.Close() })

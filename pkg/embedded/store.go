@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/versity/versitygw/auth"
@@ -38,16 +39,21 @@ type Store struct {
 // so is a second store in this process: the gateway allows one.
 //
 // The gateway works with paths relative to its root, and so CHANGES THE WORKING
-// DIRECTORY of this process for as long as it lives: resolve relative paths
-// before this call. A second store may be started once the first is closed.
+// DIRECTORY of this process, for good: resolve relative paths before this call.
+// A second store may be started once the first is closed.
 func StartStore(ctx context.Context, dir, addr, accessKey, secretKey string) (_ *Store, err error) {
 	const op = "embedded.StartStore"
 	f, err := open(op, dir)
 	if err != nil {
 		return nil, err
 	}
+	if !running.CompareAndSwap(false, true) {
+		err := churn.Errorf(op, churn.Conflict, "this process runs an object store already: close that one first")
+		return nil, errors.Join(err, f.close())
+	}
 	defer func() {
 		if err != nil {
+			running.Store(false)
 			err = errors.Join(err, f.close())
 		}
 	}()
@@ -58,7 +64,7 @@ func StartStore(ctx context.Context, dir, addr, accessKey, secretKey string) (_ 
 	}
 	be, err := backend(f)
 	if err != nil {
-		return nil, churn.E(op, churn.Internal, err)
+		return nil, damaged(op, f.path, err)
 	}
 	// The gateway takes an address, not a listener: this one finds the port.
 	l, err := f.listen(op, addr)
@@ -89,6 +95,10 @@ func StartStore(ctx context.Context, dir, addr, accessKey, secretKey string) (_ 
 	}
 	return s, nil
 }
+
+// running is true while this process has a store: a second one would take the
+// working directory away from it.
+var running atomic.Bool
 
 // backend keeps an object's bytes and its metadata in files beside each other,
 // so that it works on any file system.
@@ -157,6 +167,7 @@ func (s *Store) Close() error {
 	s.once.Do(func() {
 		s.cancel()
 		<-s.done
+		running.Store(false)
 		s.err = errors.Join(s.gateway, s.folder.close())
 	})
 	return s.err

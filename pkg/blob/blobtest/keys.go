@@ -102,7 +102,10 @@ func (s *suite) list() {
 		}
 	}
 	seen := 0
-	for range s.store.List(s.ctx, s.dir) {
+	for _, err := range s.store.List(s.ctx, s.dir) {
+		if err != nil {
+			s.Fatal(err)
+		}
 		if seen++; seen == 3 {
 			break
 		}

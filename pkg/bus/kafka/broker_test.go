@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -43,12 +44,37 @@ func receive(t testing.TB, values <-chan string) string {
 	}
 }
 
-// subscribe sends the values of records to the channel.
+// subscribe sends the values of records to the channel that it returns.
 func subscribe(t testing.TB, b bus.Bus, group string, topics ...string) <-chan string {
+	values := make(chan string, 1000)
+	join(t, b, values, group, topics...)
+	return values
+}
+
+// join has a member of the group send the values of records to the channel.
+func join(t testing.TB, b bus.Bus, values chan<- string, group string, topics ...string) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- b.Subscribe(ctx, group, topics, 4, func(_ context.Context, r bus.Record) error {
+			values <- string(r.Value)
+			return nil
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// follow sends the values of records to the channel, without a group.
+func follow(t testing.TB, b bus.Bus, topic string) <-chan string {
 	ctx, stop := context.WithCancel(context.Background())
 	values, done := make(chan string, 1000), make(chan error, 1)
 	go func() {
-		done <- b.Subscribe(ctx, group, topics, 4, func(_ context.Context, r bus.Record) error {
+		done <- b.Read(ctx, topic, nil, true, func(_ context.Context, r bus.Record) error {
 			values <- string(r.Value)
 			return nil
 		})
@@ -75,7 +101,8 @@ func values(t testing.TB, b bus.Bus, topic string) []string {
 	return out
 }
 
-// Everything that is under way lives through a restart of the broker.
+// Everything that is under way lives through restarts of the broker, and
+// nothing that was acknowledged is lost.
 func TestBrokerThatComesBack(t *testing.T) {
 	dir := t.TempDir()
 	start := func() *embedded.Broker {
@@ -86,29 +113,14 @@ func TestBrokerThatComesBack(t *testing.T) {
 		return b
 	}
 	broker := start()
+	t.Cleanup(func() { _ = broker.Close() })
 	b := open(t, broker.Addr())
 	ensure(t, b, bus.TopicConfig{Name: "t", Partitions: 3})
-	consumed := subscribe(t, b, "g", "t")
-	followed := make(chan string, 1000)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- b.Read(ctx, "t", nil, true, func(_ context.Context, r bus.Record) error {
-			followed <- string(r.Value)
-			return nil
-		})
-	}()
-	for round := range 3 {
-		want := fmt.Sprintf("round %d", round)
-		publish(t, b, "t", want, want)
-		for got := receive(t, consumed); got != want; got = receive(t, consumed) {
-			if got > want { // what the broker went away before the commit of comes again
-				t.Fatalf("consumed %q, not %q", got, want)
-			}
-		}
-		if got := receive(t, followed); got != want {
-			t.Fatalf("followed %q, not %q", got, want)
-		}
+	consumed, followed := subscribe(t, b, "g", "t"), follow(t, b, "t")
+	const rounds, n = 3, 150
+	published := make(chan error, 1)
+	go func() { published <- publishNumbers(t.Context(), b, n) }()
+	for range rounds {
 		addr := broker.Addr()
 		if err := broker.Close(); err != nil {
 			t.Fatal(err)
@@ -118,11 +130,58 @@ func TestBrokerThatComesBack(t *testing.T) {
 			t.Fatalf("the broker came back at %s, not %s", broker.Addr(), addr)
 		}
 	}
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
+	if err := <-published; err != nil {
+		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = broker.Close() })
+	complete(t, values(t, b, "t"), n)
+	complete(t, receiveNumbers(t, consumed, n), n)
+	complete(t, receiveNumbers(t, followed, n), n)
+}
+
+// publishNumbers publishes the numbers up to n, with 7 keys in turn.
+func publishNumbers(ctx context.Context, b bus.Bus, n int) error {
+	for i := range n {
+		r := bus.Record{Topic: "t", Key: []byte{byte(i % 7)}, Value: fmt.Append(nil, i)}
+		err := b.Publish(ctx, r)
+		for churn.IsKind(err, churn.Transient) && ctx.Err() == nil {
+			err = b.Publish(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receiveNumbers receives until the numbers up to n were there.
+func receiveNumbers(t *testing.T, values <-chan string, n int) []string {
+	t.Helper()
+	var all []string
+	for seen := map[string]bool{}; len(seen) < n; {
+		v := receive(t, values)
+		seen[v], all = true, append(all, v)
+	}
+	return all
+}
+
+// complete checks that the values hold the numbers up to n, those of each key
+// in order. What comes again does not count.
+func complete(t *testing.T, values []string, n int) {
+	t.Helper()
+	place := map[string]int{}
+	for i, v := range values {
+		if _, again := place[v]; !again {
+			place[v] = i
+		}
+	}
+	for i := range n {
+		at, ok := place[fmt.Sprint(i)]
+		if !ok {
+			t.Errorf("record %d is lost", i)
+		} else if i >= 7 && at < place[fmt.Sprint(i-7)] {
+			t.Errorf("record %d comes before record %d of the same key", i, i-7)
+		}
+	}
 }
 
 func TestBrokerThatIsNotThere(t *testing.T) {
@@ -209,7 +268,7 @@ func TestTopicsAreCreatedAsConfigured(t *testing.T) {
 		"day":     {"retention.ms": "86400000", "cleanup.policy": "delete", "max.message.bytes": "2097152"},
 		"table":   {"cleanup.policy": "compact"},
 	} {
-		got := config(t, addr, topic)
+		got := settings(t, addr, topic)
 		for k, v := range want {
 			if got[k] != v {
 				t.Errorf("%s: %s is %q, not %q", topic, k, got[k], v)
@@ -218,7 +277,7 @@ func TestTopicsAreCreatedAsConfigured(t *testing.T) {
 	}
 }
 
-func config(t *testing.T, addr, topic string) map[string]string {
+func settings(t *testing.T, addr, topic string) map[string]string {
 	client := &kafkago.Client{Addr: kafkago.TCP(addr)}
 	res, err := client.DescribeConfigs(t.Context(), &kafkago.DescribeConfigsRequest{
 		Resources: []kafkago.DescribeConfigRequestResource{{ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic}},
@@ -271,6 +330,31 @@ func TestForeignTransactions(t *testing.T) {
 		if got := receive(t, consumed); got != w {
 			t.Errorf("consumed %q, not %q", got, w)
 		}
+	}
+}
+
+// Other people's producers compress.
+func TestForeignCompression(t *testing.T) {
+	addr := broker(t).Addr()
+	b := open(t, addr)
+	ensure(t, b, bus.TopicConfig{Name: "t", Partitions: 1})
+	var want []string
+	for name, codec := range map[string]kgo.CompressionCodec{
+		"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
+	} {
+		client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ProducerBatchCompression(codec), kgo.DefaultProduceTopic("t"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := strings.Repeat(name, 1000)
+		if err := client.ProduceSync(t.Context(), kgo.StringRecord(value)).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		want = append(want, value)
+	}
+	if got := values(t, b, "t"); !slices.Equal(got, want) {
+		t.Errorf("read %.20q, not %.20q", got, want)
 	}
 }
 

@@ -183,7 +183,7 @@ func (b *Bus) tail(ctx context.Context, p partition, offset int64, patient bool,
 		}
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // stopped, not failed
 			}
 			late := time.Since(lastGood) > b.config.Patience
 			if late && !patient {

@@ -3,7 +3,12 @@ package kafka
 import (
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,5 +133,34 @@ func TestAbortedTransactionsAreHidden(t *testing.T) {
 		if got := a.hides(c.batch); got != c.hidden {
 			t.Errorf("%s: hidden is %v", c.name, got)
 		}
+	}
+}
+
+// kafka-go's Writer lingers for a second by default, and a Reader commits
+// without the generation's fence.
+func TestNeitherWriterNorReaderIsUsed(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if pkg, ok := s.X.(*ast.Ident); ok && pkg.Name == "kafka" &&
+				slices.Contains([]string{"Writer", "WriterConfig", "NewWriter", "Reader", "ReaderConfig", "NewReader"}, s.Sel.Name) {
+				t.Errorf("%s uses kafka.%s", name, s.Sel.Name)
+			}
+			return true
+		})
 	}
 }

@@ -43,7 +43,8 @@ type Config struct {
 	// Heartbeat is how often a member asks whether the group has changed, and so
 	// how soon it takes part in a rebalance. Default 250 ms.
 	Heartbeat time.Duration
-	// PartitionWatch is how often new partitions are looked for. Default 5 s.
+	// PartitionWatch is how often new topics and partitions are looked for. Errors
+	// that hint at a change have them looked for at once. Default 5 s.
 	PartitionWatch time.Duration
 	// Patience is how long a call other than Subscribe and a following Read
 	// tries to reach a broker, or waits for a new topic to be known, before it
@@ -88,13 +89,8 @@ func (c Config) validate() error {
 	return nil
 }
 
-const (
-	// requestTimeout bounds one request to a broker that is there.
-	requestTimeout = 10 * time.Second
-	// metadataTTL bounds how stale the known topics and leaders are. Errors that
-	// hint at a change refresh them at once.
-	metadataTTL = 5 * time.Second
-)
+// requestTimeout bounds one request to a broker that is there.
+const requestTimeout = 10 * time.Second
 
 // Bus is a bus.Bus. It is safe for concurrent use.
 type Bus struct {
@@ -117,7 +113,7 @@ func New(c Config) (*Bus, error) {
 	t := &kafka.Transport{
 		Dial:        dial.DialContext,
 		DialTimeout: 5 * time.Second,
-		MetadataTTL: metadataTTL,
+		MetadataTTL: c.PartitionWatch,
 		ClientID:    c.ClientID,
 		TLS:         c.TLS,
 		SASL:        c.SASL,

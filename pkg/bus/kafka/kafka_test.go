@@ -22,15 +22,20 @@ func broker(t testing.TB) *embedded.Broker {
 	return b
 }
 
-func open(t testing.TB, addr string) *kafka.Bus {
-	t.Helper()
-	b, err := kafka.New(kafka.Config{
+// config has time-outs that let a test see what follows them.
+func config(addr string) kafka.Config {
+	return kafka.Config{
 		Brokers:          []string{addr},
 		SessionTimeout:   2 * time.Second,
 		RebalanceTimeout: 2 * time.Second,
 		Heartbeat:        100 * time.Millisecond,
-		PartitionWatch:   200 * time.Millisecond,
-	})
+		PartitionWatch:   500 * time.Millisecond,
+	}
+}
+
+func open(t testing.TB, addr string) *kafka.Bus {
+	t.Helper()
+	b, err := kafka.New(config(addr))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (b *Bus) Read(ctx context.Context, topic string, from bus.Position, follow 
 // stopped hides the error of a follower that was told to stop.
 func stopped(ctx context.Context, follow bool, err error) error {
 	if follow && ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // stopped, not failed
 	}
 	return err
 }

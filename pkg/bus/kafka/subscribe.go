@@ -69,7 +69,7 @@ func (m *member) run(ctx context.Context) error {
 		pause.wait(ctx)
 		m.bus.refresh()
 	}
-	return nil
+	return nil //nolint:nilerr // stopped, not failed
 }
 
 // errChanged is returned by join when a topic has other partitions than before.
@@ -209,7 +209,7 @@ func (m *member) partition(ctx context.Context, p partition, offset int64, commi
 	if offset < 0 { // nothing committed yet
 		first, err := m.first(ctx, p)
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // stopped, not failed
 		}
 		offset = first
 	}
