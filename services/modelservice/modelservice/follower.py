@@ -174,6 +174,7 @@ class Follower(threading.Thread):
         looked = time.monotonic()
         while not self._stopping.is_set():
             message = consumer.poll(_RETRY if away else _POLL)
+            self._metrics.behind.set(self._behind(consumer, partitions))
             if message is not None:
                 self._take(message, unread)
             # What is old is not worth loading: wait until all that was there has been read.
@@ -183,14 +184,27 @@ class Follower(threading.Thread):
                 if self._partitions(consumer) != partitions:
                     return
 
+    def _behind(self, consumer: Any, partitions: set[_Partition]) -> int:
+        """Return how many records are not read yet, as far as the broker has told with what it sent."""
+        from confluent_kafka import TopicPartition
+
+        behind = 0
+        for partition in partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+            # What the broker has not told yet is below zero.
+            behind += max(0, high - max(0, low, self._next.get(partition, 0)))
+        return behind
+
     def _take(self, message: Any, unread: set[_Partition]) -> None:
         from confluent_kafka import KafkaError
 
         error, partition = message.error(), (message.topic(), message.partition())
         if error is None:
             self._next[partition] = message.offset() + 1
+            self._metrics.last_record.set_to_current_time()
             self._add(message)
         elif error.code() == KafkaError._PARTITION_EOF:
+            self._next[partition] = message.offset()  # past what compaction took
             unread.discard(partition)
         elif not error.retriable():
             raise Unavailable(str(error))

@@ -42,6 +42,10 @@ class Metrics:
         for outcome in ("served", "refused", "old"):
             self.promotions.labels(outcome)
         self.broker = Gauge("modelservice_broker_up", "1 while the log can be read.", registry=r)
+        self.behind = Gauge("modelservice_records_behind", "Records of the log that are not read yet.", registry=r)
+        self.last_record = Gauge(
+            "modelservice_last_record_timestamp_seconds", "When a record was last read, in Unix time.", registry=r
+        )
         self._generation = Gauge("modelservice_model_generation", "Of the model that is served.", registry=r)
         self._info = Gauge(
             "modelservice_model_info",

@@ -60,7 +60,7 @@ def test_odd_spellings_become_what_they_become_in_go(tmp_path: Path) -> None:
 
 def test_json_numbers_are_what_their_text_is(encoded: Encoded, raw: dict[str, Any]) -> None:
     schema, p = RowSchema(encoded.preprocessor), encoded.preprocessor
-    typed = raw | {"SeniorCitizen": int(raw["SeniorCitizen"]), "tenure": int(raw["tenure"]), "MonthlyCharges": 29.85}
+    typed = raw | {name: json.loads(raw[name]) for name in ("SeniorCitizen", "tenure", "MonthlyCharges")}
     a, _ = p.transform(schema.check([raw]))
     b, _ = p.transform(schema.check([typed]))
     assert np.array_equal(a, b)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ import pytest
 from asfotec.churn.artifact.v1.artifact_pb2 import Artifact
 from asfotec.churn.event.v1.decision_pb2 import ModelPromoted
 
+from modelservice import config
+from modelservice.artifacts import ObjectStore
 from modelservice.events import PROMOTED
+from modelservice.follower import Follower, Promotions
+from modelservice.metrics import Metrics
+from modelservice.serving import Holder
 
 from .conftest import Encoded, Maker, Store, need_go
 from .stack import SERVICE, Service, Stack, World, eventually
@@ -173,6 +179,32 @@ def test_a_store_that_is_away_is_waited_for(
         stack.store.start()
         service.await_version(2)
         assert service.metric(REFUSED) == 0
+
+
+def test_what_is_not_read_yet_is_counted(world: World, made: Maker) -> None:
+    world.provision()
+    for generation in (1, 2, 3):
+        promote(world, made.promotion(generation), "model-current")
+    go_on = threading.Event()
+
+    class Held(Promotions):
+        def add(self, promotion: ModelPromoted) -> None:
+            assert go_on.wait(120), "nobody looked at the metrics"
+            super().add(promotion)
+
+    settings, holder, metrics = config.load(None, world.settings), Holder(), Metrics()
+    held = Held(settings.model, ObjectStore(settings.store).fetch, holder, metrics)
+    follower = Follower(settings.kafka, held, metrics)
+    follower.start()
+    try:
+        eventually("three to be counted", lambda: b"modelservice_records_behind 3.0" in metrics.text())
+        go_on.set()
+        eventually("the newest to be served", lambda: holder.model and holder.model.generation == 3)
+        eventually("none to be counted", lambda: b"modelservice_records_behind 0.0" in metrics.text())
+    finally:
+        go_on.set()
+        follower.stop()
+    assert b"modelservice_last_record_timestamp_seconds 0.0" not in metrics.text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
