@@ -44,6 +44,8 @@ func (l *tape) Subscribe(ctx context.Context, _ string, _ []string, _ int, handl
 
 // topics returns where records were published, without telemetry.
 func (l *tape) topics() []string {
+	l.mu.Lock() // telemetry may still be on its way
+	defer l.mu.Unlock()
 	var topics []string
 	for _, r := range l.published {
 		if r.Topic != churn.RunProgress.Name(churn.DefaultPrefix) {
