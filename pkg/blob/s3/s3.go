@@ -137,13 +137,25 @@ func (s *Store) Put(ctx context.Context, key, mediaType string, body io.ReadSeek
 	if err == nil {
 		return a, nil
 	}
-	if !lost(err) {
+	if !lost(err) && (!brokenOff(err) || !s.has(ctx, key)) {
 		return nil, s.fail(op, s.URI(key), err)
 	}
 	if err := s.sameAs(ctx, op, key, sum); err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// brokenOff reports whether the connection broke before the store had answered.
+// One that refuses a write because an object is there may answer and close
+// before it has read the body, and its answer is lost.
+func brokenOff(err error) bool {
+	return !errors.As(err, new(minio.ErrorResponse))
+}
+
+func (s *Store) has(ctx context.Context, key string) bool {
+	_, err := s.Stat(ctx, key)
+	return err == nil
 }
 
 // keepOpen hides a body's Close, which the client would call.

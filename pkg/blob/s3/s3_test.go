@@ -335,3 +335,21 @@ func list(s *s3.Store) error {
 	}
 	return nil
 }
+
+// A store may refuse a large body that it has already before it has read it:
+// however the connection ends, putting the same again succeeds.
+func TestPutOfALargeObjectAgain(t *testing.T) {
+	s := open(t, config(startStore(t)))
+	if err := s.EnsureBucket(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	large := strings.Repeat("0123456789", 300_000)
+	for i := range 40 {
+		if _, err := s.Put(t.Context(), "large", "text/plain", strings.NewReader(large)); err != nil {
+			t.Fatalf("time %d: %v", i+1, err)
+		}
+		if _, err := s.Put(t.Context(), "large", "text/plain", strings.NewReader(large+"other")); !churn.IsKind(err, churn.Conflict) {
+			t.Fatalf("time %d: other bytes: %v", i+1, err)
+		}
+	}
+}
