@@ -53,6 +53,10 @@ services:
 lightgbm: ## Get the hash-pinned LightGBM library into build/
 	@scripts/lightgbm.sh
 
+.PHONY: realstack
+realstack: ## Get the Apache Kafka, MinIO and MLflow of the tests into build/
+	@scripts/realstack.sh
+
 .PHONY: modelservice
 modelservice: ## Install ModelService's hash-pinned requirements into its virtual environment
 	@services/modelservice/setup.sh
@@ -68,13 +72,13 @@ modules: ## Build every module by itself, as the images do
 ##@ Checking
 
 .PHONY: test
-test: build modules lightgbm modelservice-dev ## Run every test
+test: build modules lightgbm modelservice-dev realstack ## Run every test
 	$(GO) vet $(PACKAGES)
-	$(GO) test -timeout 20m $(PACKAGES)
+	$(GO) test -timeout 30m $(PACKAGES)
 	$(PY)/pytest -q services/modelservice
 
 .PHONY: race
-race: lightgbm modelservice-dev ## Run the Go tests under the race detector
+race: lightgbm modelservice-dev realstack ## Run the Go tests under the race detector
 	CGO_ENABLED=1 go test -race -timeout 30m $(addsuffix /...,$(filter-out ./test ./bench,$(MODULES)))
 
 .PHONY: lint
