@@ -159,6 +159,9 @@ def blank() -> PydanticCustomError:
     return PydanticCustomError("blank", "Value should not be blank")
 
 
+_MAX_BITS = 1023  # of an integer that is a float
+
+
 def _number(value: Any) -> float:
     if isinstance(value, str):
         text = value.strip(WHITE_SPACE)
@@ -168,7 +171,7 @@ def _number(value: Any) -> float:
     elif isinstance(value, float):
         number = value
     elif isinstance(value, int) and not isinstance(value, bool):
-        number = float(value) if value.bit_length() <= 1023 else math.inf
+        number = float(value) if value.bit_length() <= _MAX_BITS else math.inf
     else:
         raise PydanticKnownError("float_type")
     if not math.isfinite(number):
@@ -183,7 +186,7 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticKnownError("string_type")
-    if not math.isfinite(value):
+    if (isinstance(value, int) and value.bit_length() > _MAX_BITS) or not math.isfinite(value):
         raise PydanticKnownError("finite_number")
     return str(int(value)) if value == int(value) else repr(value)
 
