@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
+	"time"
 
 	"github.com/asfotec/churn/pkg/bus"
+	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/config"
+	"github.com/asfotec/churn/pkg/doctor"
 	"github.com/asfotec/churn/pkg/service"
 )
 
@@ -49,6 +51,10 @@ func (a *app) open(ctx context.Context, m mode) (*parts, error) {
 	return a.own(ctx, m)
 }
 
+// clusterPatience is how long a command waits for a cluster that is away.
+// Services wait for ever.
+const clusterPatience = 6 * time.Second
+
 // cluster opens the pipeline that the environment names. What writes to it finds
 // topics and bucket there, even before any service has run.
 func (a *app) cluster(ctx context.Context, m mode) (*parts, error) {
@@ -56,7 +62,13 @@ func (a *app) cluster(ctx context.Context, m mode) (*parts, error) {
 	if err != nil || m == readOnly {
 		return p, err
 	}
-	if err := service.Provision(ctx, p.Parts, p.bus); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, clusterPatience)
+	defer cancel()
+	var users []churn.Service
+	if m != storeOnly {
+		users = []churn.Service{doctor.Client}
+	}
+	if err := service.Provision(ctx, p.Parts, p.bus, users...); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
@@ -117,10 +129,7 @@ func (a *app) own(ctx context.Context, m mode) (*parts, error) {
 
 // close closes what was opened.
 func (p *parts) close() error {
-	err := p.bus.Close()
-	if c, ok := p.Store.(io.Closer); ok {
-		err = errors.Join(err, c.Close())
-	}
+	err := errors.Join(p.bus.Close(), p.Close())
 	if p.stack != nil {
 		err = errors.Join(err, p.stack.close())
 	}

@@ -10,9 +10,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/asfotec/churn/pkg/config"
+	"github.com/asfotec/churn/pkg/doctor"
 	"github.com/asfotec/churn/pkg/embedded"
 	"github.com/asfotec/churn/pkg/obs"
 	"github.com/asfotec/churn/pkg/service"
+	"github.com/asfotec/churn/pkg/stage"
 )
 
 // anyPort lets a part take the port it had last time, or a free one.
@@ -132,7 +134,7 @@ func (s *stack) provision(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
-	return service.Provision(ctx, p.Parts, p.bus)
+	return service.Provision(ctx, p.Parts, p.bus, append(stage.Services(), doctor.Client)...)
 }
 
 func (s *stack) startServices(ctx context.Context) error {

@@ -9,21 +9,26 @@ import (
 type Kind int
 
 const (
-	// Internal is a defect or an unexpected answer: tried again like Transient,
-	// because a restart or another machine may help.
+	// Internal is a defect or an unexpected answer: tried again some times, because
+	// a restart or another machine may help.
 	Internal Kind = iota
 	// Invalid is bad input: data, schema, digest or request. Trying again cannot
 	// help; the run fails at once and the message tells a person what to change.
 	Invalid
-	// Transient is a part that is away or busy: tried again.
+	// Transient is a part that is away or busy: tried again for as long as it
+	// takes, because no event is to blame.
 	Transient
 	// NotFound is an object, version or topic that is not there.
 	NotFound
 	// Conflict is a compare-and-swap or a conditional write that lost.
 	Conflict
+	// Denied is a part that answers and refuses this program: its credentials,
+	// its certificate or its permissions. A program does not start with it; one
+	// that runs waits, because no event is to blame.
+	Denied
 )
 
-var kindNames = [...]string{"internal", "invalid", "transient", "not found", "conflict"}
+var kindNames = [...]string{"internal", "invalid", "transient", "not found", "conflict", "denied"}
 
 func (k Kind) String() string { return kindNames[k] }
 

@@ -136,7 +136,7 @@ func (p program) serve(ctx context.Context, c config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
+	defer func() { err = errors.Join(err, b.Close(), parts.Close()) }()
 	s, err := p.build(ctx, parts)
 	if err != nil {
 		return err

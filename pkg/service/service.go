@@ -4,7 +4,7 @@ package service
 
 import (
 	"context"
-	"errors"
+	"io"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +16,7 @@ import (
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/config"
+	"github.com/asfotec/churn/pkg/doctor"
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/stage"
 )
@@ -47,8 +48,16 @@ func NewParts(c config.Config, log *zap.Logger) (Parts, error) {
 	return Parts{Config: c, Store: store, Registry: reg, Tracker: tracker, Log: log}, nil
 }
 
-// Run makes the topics and the bucket that are missing, and runs the stages
-// until ctx is done; then it returns nil. Parts that are away are waited for.
+// Close closes what the parts keep open. They can still be used.
+func (p Parts) Close() error {
+	if c, is := p.Store.(io.Closer); is {
+		return c.Close()
+	}
+	return nil
+}
+
+// Run provisions what the stages need, and runs them until ctx is done; then it
+// returns nil. Parts that are away are waited for.
 func Run(ctx context.Context, p Parts, b bus.Bus, stages ...stage.Stage) error {
 	return run(ctx, p, b, runners(p, b, stages))
 }
@@ -67,7 +76,11 @@ func runners(p Parts, b bus.Bus, stages []stage.Stage) []*stage.Runner {
 }
 
 func run(ctx context.Context, p Parts, b bus.Bus, runners []*stage.Runner) error {
-	if err := Provision(ctx, p, b); err != nil {
+	services := make([]churn.Service, len(runners))
+	for i, r := range runners {
+		services[i] = r.Service()
+	}
+	if err := Provision(ctx, p, b, services...); err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped, not failed
 		}
@@ -80,36 +93,62 @@ func run(ctx context.Context, p Parts, b bus.Bus, runners []*stage.Runner) error
 	return g.Wait()
 }
 
-// Provision makes the topics and the bucket that are missing. Parts that are
-// away are waited for.
-func Provision(ctx context.Context, p Parts, b bus.Bus) error {
-	err := await(ctx, p.Log, "broker", func(ctx context.Context) error {
-		return b.Ensure(ctx, stage.Topics(p.Config.TopicPrefix)...)
+// Provision makes the topics of the services and the bucket, where they are
+// missing, and sees that every part lets the services in. Parts that are away
+// are waited for, until ctx is done; one that refuses is an error at once, of
+// kind Denied.
+func Provision(ctx context.Context, p Parts, b bus.Bus, services ...churn.Service) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return await(ctx, p.Log, "broker", func(ctx context.Context) error { return provisionBroker(ctx, p, b, services) })
 	})
-	if err != nil {
-		return err
-	}
-	return await(ctx, p.Log, "object store", func(ctx context.Context) error {
-		if p.Store.Ping(ctx) == nil {
-			return nil
+	g.Go(func() error {
+		err := await(ctx, p.Log, "object store", func(ctx context.Context) error { return provisionStore(ctx, p.Store) })
+		if err != nil {
+			return err
 		}
-		return p.Store.EnsureBucket(ctx)
+		return await(ctx, p.Log, "registry", p.Registry.Ping) // which relies on the bucket
 	})
+	return g.Wait()
 }
 
-// await calls f until it succeeds or its error is not Transient.
+// provisionBroker asks first, which tells at once what is wrong.
+func provisionBroker(ctx context.Context, p Parts, b bus.Bus, services []churn.Service) error {
+	if err := b.Ping(ctx); err != nil {
+		return err
+	}
+	if err := b.Ensure(ctx, doctor.TopicsOf(p.Config.TopicPrefix, services...)...); err != nil {
+		return err
+	}
+	return doctor.Allowed(ctx, p.Config, b, services...)
+}
+
+func provisionStore(ctx context.Context, s blob.Store) error {
+	err := s.Ping(ctx)
+	if err == nil || churn.IsKind(err, churn.Transient) || churn.IsKind(err, churn.Denied) {
+		return err
+	}
+	return s.EnsureBucket(ctx)
+}
+
+// await calls f until it succeeds or its error is not Transient. When ctx is
+// done it returns the error that it waited over.
 func await(ctx context.Context, log *zap.Logger, what string, f func(context.Context) error) error {
+	var last error
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := f(ctx)
 		if err == nil || !churn.IsKind(err, churn.Transient) {
 			return err
+		}
+		if last == nil || ctx.Err() == nil { // not merely that the time is over
+			last = err
 		}
 		if log != nil {
 			log.Warn("waiting for the "+what, zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return last
 		case <-time.After(pause):
 		}
 	}

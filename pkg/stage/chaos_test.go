@@ -36,18 +36,18 @@ type flaky struct {
 
 func (f flaky) Stat(ctx context.Context, key string) (*blob.Artifact, error) {
 	if f.dice.roll(10) {
-		return nil, transient()
+		return nil, broken()
 	}
 	return f.Store.Stat(ctx, key)
 }
 
 func (f flaky) Put(ctx context.Context, key, media string, body io.ReadSeeker) (*blob.Artifact, error) {
 	if f.dice.roll(10) {
-		return nil, transient()
+		return nil, broken()
 	}
 	a, err := f.Store.Put(ctx, key, media, body)
 	if f.dice.roll(10) {
-		return nil, transient()
+		return nil, broken()
 	}
 	return a, err
 }
@@ -73,7 +73,7 @@ func chaos(w *world, ordered bool, d *dice) {
 		case invalidID(e.ID):
 			return nil, invalid()
 		case d.roll(5):
-			return nil, transient()
+			return nil, broken()
 		case d.roll(20):
 			panic("boom")
 		case d.roll(20):

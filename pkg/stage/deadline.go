@@ -11,7 +11,7 @@ import (
 
 // Deadline gives one attempt so long, from what the event names to the outputs'
 // acknowledgement. Heartbeats go on while a handler hangs, so nothing else would
-// end it. Running over is Transient.
+// end it. Running over is Internal: it may be the event's doing.
 func Deadline(limit time.Duration) Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
@@ -19,7 +19,7 @@ func Deadline(limit time.Duration) Middleware {
 			defer cancel()
 			out, err := next.Handle(limited, e)
 			if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-				return nil, churn.Errorf("stage.Deadline", churn.Transient, "not done within %s (CHURN_TIMEOUT): %w", limit, err)
+				return nil, churn.Errorf("stage.Deadline", churn.Internal, "not done within %s (CHURN_TIMEOUT): %w", limit, err)
 			}
 			return out, err
 		})

@@ -15,6 +15,12 @@ func permanent(err error) bool {
 	return churn.IsKind(err, churn.Invalid) || churn.IsKind(err, churn.NotFound)
 }
 
+// ofParts reports whether a part that every event needs is away or refuses: no
+// event is to blame, and the next would fare no better.
+func ofParts(err error) bool {
+	return churn.IsKind(err, churn.Transient) || churn.IsKind(err, churn.Denied)
+}
+
 // foreign is an error of an event that claims to be of a run but is not. It
 // makes a dead letter; the run comes to its own end.
 type foreign struct{ error }

@@ -87,7 +87,7 @@ func TestARetryFromNowhere(t *testing.T) {
 // More attempts than can be are not counted on.
 func TestForgedAttempts(t *testing.T) {
 	simulate(t, func(w *world) {
-		h, _ := failing(1<<40, transient())
+		h, _ := failing(1<<40, broken())
 		_, stop := w.start(featurizer(h))
 		defer stop()
 		r := w.record(request("1"))

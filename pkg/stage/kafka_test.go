@@ -104,7 +104,7 @@ func TestOnABroker(t *testing.T) {
 		case e.ID == "invalid" && !good:
 			return nil, invalid()
 		case e.ID == "flaky" && attempts[e.ID] < 4, e.ID == "never" && !good:
-			return nil, transient()
+			return nil, broken()
 		case e.ID == "panics" && attempts[e.ID] < 2:
 			panic("boom")
 		}
@@ -137,7 +137,7 @@ func TestOnABroker(t *testing.T) {
 			w.untouched(letter, tombstone)
 		}
 	}
-	w.headers(find(t, letters, "dlq_attempts", "6"), map[string]string{"ce_id": "never", "dlq_kind": "transient", "dlq_topic": in, "dlq_group": group})
+	w.headers(find(t, letters, "dlq_attempts", "6"), map[string]string{"ce_id": "never", "dlq_kind": "internal", "dlq_topic": in, "dlq_group": group})
 	leftOut := letters[slices.IndexFunc(letters, func(r bus.Record) bool { return header(r, "dlq_left_out") != "" })]
 	w.headers(leftOut, map[string]string{"dlq_topic": in, "dlq_left_out": fmt.Sprint(len(huge) + 1)})
 	failed := await(t, b, failures, 2)

@@ -10,7 +10,7 @@ import (
 
 func TestMetrics(t *testing.T) {
 	simulate(t, func(w *world) {
-		h, _ := failing(int64(2*inPlace+2), transient()) // once round the retry topic
+		h, _ := failing(int64(2*inPlace+2), broken()) // once round the retry topic
 		_, stop := w.start(featurizer(h))
 		defer stop()
 		w.publish(garbage("x"), w.record(request("1")))
@@ -23,7 +23,7 @@ func TestMetrics(t *testing.T) {
 			`churn_events_total{outcome="done",service="featurizer",topic="test.retrain-requested"}`:   2,
 			`churn_events_total{outcome="retry",service="featurizer",topic="test.retrain-requested"}`:  2,
 			`churn_events_total{outcome="failed",service="featurizer",topic="test.retrain-requested"}`: 2,
-			`churn_failed_attempts_total{kind="transient",service="featurizer"}`:                       float64(2*inPlace + 1),
+			`churn_failed_attempts_total{kind="internal",service="featurizer"}`:                        float64(2*inPlace + 1),
 			`churn_dead_letters_total{kind="invalid",service="featurizer"}`:                            2,
 			`churn_events_in_flight{service="featurizer"}`:                                             0,
 			`churn_event_seconds{service="featurizer"}`:                                                4,

@@ -28,8 +28,12 @@ func (b Backoff) pause(n int) time.Duration {
 	return d - rand.N(d/2)
 }
 
+// spent reports whether n attempts are all there are.
+func (b Backoff) spent(n int) bool { return b.Attempts > 0 && n >= b.Attempts }
+
 // Retry tries again, in place, what has not failed for good. The error of the
-// last attempt is returned.
+// last attempt is returned. A part that is away or refuses is waited for, for as
+// long as it takes.
 func Retry(b Backoff, failed func(ctx context.Context, e event.Event, err error)) Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
@@ -39,7 +43,7 @@ func Retry(b Backoff, failed func(ctx context.Context, e event.Event, err error)
 					return out, nil
 				}
 				failed(ctx, e, err)
-				if permanent(err) || n == b.Attempts || !sleep(ctx, b.pause(n)) {
+				if permanent(err) || b.spent(n) && !ofParts(err) || !sleep(ctx, b.pause(n)) {
 					return nil, err
 				}
 			}

@@ -148,6 +148,9 @@ func (r *Runner) subscribe(ctx context.Context) error {
 	return r.options.Log.Subscribe(ctx, r.group(), topics, concurrency, r.record)
 }
 
+// Service returns the service whose stage it runs.
+func (r *Runner) Service() churn.Service { return r.stage.Service }
+
 func (r *Runner) group() string      { return Group(r.stage.Service, r.options.Prefix) }
 func (r *Runner) retryTopic() string { return r.stage.Service.RetryTopic().Name(r.options.Prefix) }
 func (r *Runner) deadLetterTopic() string {
@@ -225,7 +228,7 @@ func (r *Runner) attemptFailed(ctx context.Context, e event.Event, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	if r.stage.Ordered {
+	if r.stage.Ordered || ofParts(err) {
 		r.stalled.Store(&err) // until an attempt succeeds
 	}
 	d := deliveryFrom(ctx)

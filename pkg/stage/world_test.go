@@ -107,6 +107,7 @@ func failing(n int64, err error) (h stage.HandlerFunc, attempts *atomic.Int64) {
 }
 
 func transient() error { return churn.Errorf("test.Do", churn.Transient, "the part is away") }
+func broken() error    { return churn.Errorf("test.Do", churn.Internal, "the handler does not get on") }
 func invalid() error   { return churn.Errorf("test.Do", churn.Invalid, "line 4: change it") }
 
 // request is a request's event.

@@ -531,7 +531,7 @@ func TestNoTemporaryFolder(t *testing.T) {
 	f := newFeaturize()
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	_, err := New(f.store, objectstore.NewTracker(f.store), Defaults{}).Handle(t.Context(), requestEvent(f.small(t, smallFile())))
-	if !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), "TMPDIR") {
+	if !churn.IsKind(err, churn.Internal) || !strings.Contains(err.Error(), "TMPDIR") {
 		t.Errorf("kind %v: %v", churn.KindOf(err), err)
 	}
 }

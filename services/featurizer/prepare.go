@@ -85,11 +85,11 @@ func temporary() (*os.File, error) {
 	const op = "featurizer.temporary"
 	file, err := os.CreateTemp("", "features-*.parquet")
 	if err != nil {
-		return nil, churn.Errorf(op, churn.Transient, "%w (TMPDIR names the folder for temporary files)", err)
+		return nil, churn.Errorf(op, churn.Internal, "%w (TMPDIR names the folder for temporary files)", err)
 	}
 	if err := os.Remove(file.Name()); err != nil {
 		_ = file.Close()
-		return nil, churn.E(op, churn.Transient, err)
+		return nil, churn.E(op, churn.Internal, err)
 	}
 	return file, nil
 }

@@ -572,8 +572,8 @@ func TestWorkerIsKilled(t *testing.T) {
 			killed += killWorkers(t)
 		}
 	}), s.event)
-	if !churn.IsKind(err, churn.Transient) || killed == 0 {
-		t.Fatalf("after the kill of %d workers: %v, want a transient error", killed, err)
+	if !churn.IsKind(err, churn.Internal) || killed == 0 {
+		t.Fatalf("after the kill of %d workers: %v, want an internal error", killed, err)
 	}
 	s.handle(t.Context(), t)
 }
@@ -679,8 +679,8 @@ func TestBuild(t *testing.T) {
 			break // the workers end soon after ctx
 		}
 	}
-	if !churn.IsKind(err, churn.Transient) {
-		t.Errorf("after ctx: %v, want a transient error", err)
+	if churn.IsKind(err, churn.Invalid) {
+		t.Errorf("after ctx: %v, want an error that is tried again", err)
 	}
 }
 

@@ -11,12 +11,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -284,9 +284,15 @@ func (s *Store) Stat(ctx context.Context, key string) (*blob.Artifact, error) {
 	}, nil
 }
 
-// failStat tells a missing bucket from a missing object: the answer to HEAD has
-// no body that would.
+// failStat tells a missing bucket from a missing object, and wrong credentials
+// from an object that is not the user's: the answer to HEAD has no body that
+// would.
 func (s *Store) failStat(ctx context.Context, op, key string, err error) error {
+	if unexplained(err) {
+		if why := s.list(ctx); why != nil {
+			err = why
+		}
+	}
 	err = s.fail(op, s.URI(key), err)
 	if churn.IsKind(err, churn.NotFound) {
 		if p := s.Ping(ctx); p != nil {
@@ -329,6 +335,8 @@ func (s *Store) EnsureBucket(ctx context.Context) error {
 	switch minio.ToErrorResponse(err).Code {
 	case "BucketAlreadyOwnedByYou", "BucketAlreadyExists":
 		return s.Ping(ctx)
+	case "AccessDenied":
+		return s.bucketDenied(op, "make the missing")
 	}
 	return s.fail(op, "bucket "+s.bucket, err)
 }
@@ -337,13 +345,66 @@ func (s *Store) EnsureBucket(ctx context.Context) error {
 func (s *Store) Ping(ctx context.Context) error {
 	const op = "s3.Ping"
 	there, err := s.core.BucketExists(ctx, s.bucket)
+	if there {
+		return nil
+	}
+	if err == nil || unexplained(err) {
+		err = s.list(ctx)
+	}
+	if minio.ToErrorResponse(err).Code == "AccessDenied" {
+		return s.bucketDenied(op, "list")
+	}
+	return s.fail(op, "bucket "+s.bucket, err)
+}
+
+// Versioning returns whether the bucket keeps what is written over: enabled,
+// suspended or off.
+func (s *Store) Versioning(ctx context.Context) (string, error) {
+	v, err := s.core.GetBucketVersioning(ctx, s.bucket)
 	if err != nil {
-		return s.fail(op, "bucket "+s.bucket, err)
+		return "", s.fail("s3.Versioning", "bucket "+s.bucket, err)
 	}
-	if !there {
-		return s.noBucket(op)
+	if v.Status == "" {
+		return "off", nil
 	}
-	return nil
+	return strings.ToLower(v.Status), nil
+}
+
+// ClockAhead returns how far this machine's clock is ahead of the store's, to
+// about a second.
+func (s *Store) ClockAhead(ctx context.Context) (time.Duration, error) {
+	const op = "s3.ClockAhead"
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, s.endpoint, nil)
+	if err != nil {
+		return 0, churn.E(op, churn.Internal, err)
+	}
+	sent := time.Now()
+	res, err := s.connections.Transport.RoundTrip(req) // whatever the answer, it has a date
+	if err != nil {
+		return 0, s.fail(op, "date", err)
+	}
+	_ = res.Body.Close()
+	date, err := http.ParseTime(res.Header.Get("Date"))
+	if err != nil {
+		return 0, churn.Errorf(op, churn.Internal, "object store at %s answers without a Date: %w", s.endpoint, err)
+	}
+	there := date.Add(time.Second / 2) // the middle of the second that it names
+	return sent.Add(time.Since(sent) / 2).Sub(there), nil
+}
+
+// unexplained reports whether a HEAD was refused: its answer has no body that
+// would say why.
+func unexplained(err error) bool {
+	status := minio.ToErrorResponse(err).StatusCode
+	return status == http.StatusForbidden || status == http.StatusBadRequest
+}
+
+// list asks for one key, to be told why if that is refused.
+func (s *Store) list(ctx context.Context) error {
+	for o := range s.core.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{MaxKeys: 1}) {
+		return o.Err
+	}
+	return ctx.Err()
 }
 
 // noBucket is not of kind NotFound: a missing bucket must not look like a
@@ -351,32 +412,4 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) noBucket(op string) error {
 	return churn.Errorf(op, churn.Internal,
 		"there is no bucket %q at %s: create it or correct CHURN_BUCKET, or AWS_ACCESS_KEY_ID if that is unknown there", s.bucket, s.endpoint)
-}
-
-// fail gives an error of the client its kind and says what can be done. what
-// names the object or bucket.
-func (s *Store) fail(op, what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var r minio.ErrorResponse
-	if !errors.As(err, &r) {
-		return churn.Errorf(op, churn.Transient, "object store at %s (MLFLOW_S3_ENDPOINT_URL): %s: %w", s.endpoint, what, err)
-	}
-	answer := fmt.Sprintf("object store at %s answered %s (%s)", s.endpoint, r.Code, http.StatusText(r.StatusCode))
-	switch r.Code {
-	case "NoSuchKey":
-		return churn.Errorf(op, churn.NotFound, "there is no object %s", what)
-	case "NoSuchBucket":
-		return s.noBucket(op)
-	case "AccessDenied", "InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed",
-		"400 Bad Request": // to a HEAD, which has no body to say that the region is wrong
-		return churn.Errorf(op, churn.Internal, "%s: %s: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION", what, answer)
-	case "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "RequestTimeout", "RequestTimeTooSkewed", "SlowDown":
-		return churn.Errorf(op, churn.Transient, "%s: %s", what, answer)
-	}
-	if r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests {
-		return churn.Errorf(op, churn.Transient, "%s: %s: %s", what, answer, r.Message)
-	}
-	return churn.Errorf(op, churn.Internal, "%s: %s: %s", what, answer, r.Message)
 }

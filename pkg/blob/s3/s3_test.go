@@ -143,9 +143,9 @@ func TestWrongSettings(t *testing.T) {
 		names  string
 		kind   churn.Kind // never Invalid or NotFound: it is no fault of a run
 	}{
-		"secret":   {func(c *s3.Config) { c.SecretKey = "wr0ng-s3cret" }, "AWS_SECRET_ACCESS_KEY", churn.Internal},
-		"key":      {func(c *s3.Config) { c.AccessKey = "nobody" }, "AWS_ACCESS_KEY_ID", churn.Internal},
-		"region":   {func(c *s3.Config) { c.Region = "eu-central-1" }, "AWS_REGION", churn.Internal},
+		"secret":   {func(c *s3.Config) { c.SecretKey = "wr0ng-s3cret" }, "AWS_SECRET_ACCESS_KEY", churn.Denied},
+		"key":      {func(c *s3.Config) { c.AccessKey = "nobody" }, "AWS_ACCESS_KEY_ID", churn.Denied},
+		"region":   {func(c *s3.Config) { c.Region = "eu-central-1" }, "AWS_REGION", churn.Denied},
 		"bucket":   {func(c *s3.Config) { c.Bucket = "another" }, "CHURN_BUCKET", churn.Internal},
 		"endpoint": {func(c *s3.Config) { c.Endpoint = "http://127.0.0.1:1" }, "MLFLOW_S3_ENDPOINT_URL", churn.Transient},
 	} {

@@ -43,15 +43,21 @@ func (b *Bus) create(ctx context.Context, topics []bus.TopicConfig) error {
 	if err != nil {
 		return err
 	}
+	var refused []string
 	var errs []error
 	for name, err := range res.Errors {
-		if err == nil || errors.Is(err, kafka.TopicAlreadyExists) {
-			continue
-		}
-		if retriable(err) {
+		switch {
+		case err == nil || errors.Is(err, kafka.TopicAlreadyExists):
+		case denial(err) != "":
+			refused = append(refused, name)
+		case retriable(err):
 			return err
+		default:
+			errs = append(errs, fmt.Errorf("topic %s: %w", name, err))
 		}
-		errs = append(errs, fmt.Errorf("topic %s: %w", name, err))
+	}
+	if len(refused) > 0 {
+		return b.uncreated(refused)
 	}
 	return churn.E("kafka.create", churn.Invalid, errors.Join(errs...))
 }
@@ -145,10 +151,4 @@ func (b *Bus) names(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// Ping implements bus.Admin. It asks once.
-func (b *Bus) Ping(ctx context.Context) error {
-	_, err := b.client.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
-	return b.fail("kafka.Ping", err)
 }

@@ -103,7 +103,7 @@ func TestFaultsOfPublishing(t *testing.T) {
 		{err: kerr.MessageTooLarge, count: 1, kind: churn.Invalid, fails: true},
 		{err: kerr.RecordListTooLarge, count: 1, kind: churn.Invalid, fails: true},
 		{err: kerr.UnknownTopicOrPartition, count: -1, kind: churn.Invalid, fails: true},
-		{err: kerr.TopicAuthorizationFailed, count: 1, kind: churn.Internal, fails: true},
+		{err: kerr.TopicAuthorizationFailed, count: 1, kind: churn.Denied, fails: true},
 	} {
 		t.Run(fmt.Sprintf("%s %d times", f.err.Message, f.count), func(t *testing.T) {
 			t.Parallel()
@@ -218,7 +218,7 @@ func TestWrongPassword(t *testing.T) {
 			if !wrong && err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			if wrong && (!churn.IsKind(err, churn.Internal) || !strings.Contains(err.Error(), "KAFKA_PASSWORD") || strings.Contains(err.Error(), "hunter2")) {
+			if wrong && (!churn.IsKind(err, churn.Denied) || !strings.Contains(err.Error(), "KAFKA_PASSWORD") || strings.Contains(err.Error(), "hunter2")) {
 				t.Errorf("%s: error is %v, not one that names KAFKA_PASSWORD", name, err)
 			}
 		}

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -99,10 +100,13 @@ func (b *Bus) produce(ctx context.Context, p partition, records []bus.Record) er
 			RequiredAcks: kafka.RequireAll,
 			Records:      protocol.NewRecordReader(encode(records)...),
 		})
-		if err != nil {
-			return err
+		if err == nil {
+			err = res.Error
 		}
-		return res.Error
+		if err != nil {
+			return fmt.Errorf("topic %s: %w", p.topic, err)
+		}
+		return nil
 	})
 }
 
@@ -147,7 +151,7 @@ func (b *Bus) known(ctx context.Context, topic string) ([]int, error) {
 		return nil, churn.Errorf(op, churn.NotFound, "there is no topic %q", topic)
 	}
 	if t.Error != nil {
-		return nil, t.Error
+		return nil, fmt.Errorf("topic %s: %w", topic, t.Error)
 	}
 	ids := make([]int, len(t.Partitions))
 	for i, p := range t.Partitions {

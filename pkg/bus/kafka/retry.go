@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/asfotec/churn/pkg/churn"
 )
@@ -67,58 +65,13 @@ const settling = 2 * time.Second
 
 // retriable reports whether a request may succeed if it is sent again.
 func retriable(err error) bool {
+	if denial(err) != "" {
+		return false
+	}
 	var code kafka.Error
 	if errors.As(err, &code) {
 		return code.Temporary() || code.Timeout() || missing(err)
 	}
 	var e *churn.Error
 	return !errors.As(err, &e) || e.Kind == churn.Transient || e.Kind == churn.NotFound
-}
-
-// missing reports whether a topic or partition is not there, or not yet known
-// to the broker that was asked.
-func missing(err error) bool {
-	return churn.IsKind(err, churn.NotFound) || errors.Is(err, kafka.UnknownTopicOrPartition) ||
-		errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition)
-}
-
-// fail gives err its kind.
-func (b *Bus) fail(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *churn.Error
-	if errors.As(err, &e) {
-		return err
-	}
-	brokers := strings.Join(b.config.Brokers, ",")
-	switch {
-	case tooLarge(err):
-		return churn.Errorf(op, churn.Invalid, "record too large for the broker (max.message.bytes): %w", err)
-	case errors.Is(err, kafka.InvalidTopic), missing(err):
-		return churn.Errorf(op, churn.Invalid, "unknown topic: %w", err)
-	case refused(err):
-		return churn.Errorf(op, churn.Internal,
-			"broker at %s refuses: check KAFKA_USERNAME, KAFKA_PASSWORD and what the user may do: %w", brokers, err)
-	}
-	return churn.Errorf(op, churn.Transient, "broker at %s (KAFKA_BROKERS): %w", brokers, err)
-}
-
-func tooLarge(err error) bool {
-	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
-}
-
-// refused reports whether the broker does not know the user, or the user may
-// not do this.
-func refused(err error) bool {
-	var code kafka.Error
-	if !errors.As(err, &code) {
-		return false
-	}
-	switch code {
-	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState,
-		kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed, kafka.ClusterAuthorizationFailed:
-		return true
-	}
-	return false
 }

@@ -65,7 +65,7 @@ func (m *member) run(ctx context.Context) error {
 			return churn.Errorf("kafka.Subscribe", churn.Invalid,
 				"the broker does not allow a session timeout of %v (KAFKA_SESSION_TIMEOUT): %w", m.bus.config.SessionTimeout, err)
 		}
-		m.log.Warn("away from the group: joining again", zap.Error(err))
+		m.log.Warn("away from the group: joining again", zap.Error(m.bus.fail("kafka.Subscribe", err)))
 		pause.wait(ctx)
 		m.bus.refresh()
 	}

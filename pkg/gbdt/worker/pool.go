@@ -61,7 +61,7 @@ func (p *Pool) CPUs() int { return p.cpus }
 // worker and progress comes back. Options.Threads is limited to the pool's CPUs,
 // which it waits for.
 //
-// A worker that dies, of a crash or for want of memory, is a Transient error
+// A worker that dies, of a crash or for want of memory, is an Internal error
 // with the end of what it printed. Cancelling ctx kills the worker, and is a
 // Transient error. An error of the data is passed on.
 func (p *Pool) Train(ctx context.Context, params lightgbm.Params, o lightgbm.Options, d lightgbm.Data) (*lightgbm.Result, error) {

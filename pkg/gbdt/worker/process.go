@@ -34,7 +34,7 @@ type process struct {
 func start(ctx context.Context, libraryPath string) (*process, error) {
 	p, err := spawn(libraryPath)
 	if err != nil {
-		return nil, churn.Errorf("worker.start", churn.Transient, "the LightGBM worker cannot be started: %w (training needs Linux)", err)
+		return nil, churn.Errorf("worker.start", churn.Internal, "the LightGBM worker cannot be started: %w (training needs Linux)", err)
 	}
 	stop := context.AfterFunc(ctx, p.kill)
 	err = p.greet(ctx)
@@ -237,7 +237,7 @@ func (p *process) failed(ctx context.Context, err error) error {
 	if printed := p.printed.String(); printed != "" {
 		how += "; it printed: " + printed
 	}
-	return churn.Errorf(op, churn.Transient, "the LightGBM worker ended: %s (%w)", how, err)
+	return churn.Errorf(op, churn.Internal, "the LightGBM worker ended: %s (%w)", how, err)
 }
 
 func unexpected(k kind) error { return fmt.Errorf("an unexpected frame of kind %d", k) }

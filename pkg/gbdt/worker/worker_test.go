@@ -186,7 +186,7 @@ func TestCrash(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), want) {
+		if !churn.IsKind(err, churn.Internal) || !strings.Contains(err.Error(), want) {
 			t.Errorf("after %v: %v, want a transient error with %q", signal, err, want)
 		}
 		if _, err := pool.Train(t.Context(), params(5), lightgbm.Options{}, makeTable(300, 100).data()); err != nil {
@@ -242,8 +242,8 @@ func TestClose(t *testing.T) {
 	pool := newPool(t, 1)
 	w := only(t, pool)
 	err := endless(t.Context(), t, pool, pool.Close)
-	if !churn.IsKind(err, churn.Transient) || w.alive() {
-		t.Errorf("closed while training: %v, want a transient error; alive: %v", err, w.alive())
+	if !churn.IsKind(err, churn.Internal) || w.alive() {
+		t.Errorf("closed while training: %v, want an internal error; alive: %v", err, w.alive())
 	}
 	_, err = pool.Train(t.Context(), params(5), lightgbm.Options{}, makeTable(300, 100).data())
 	if !churn.IsKind(err, churn.Transient) || len(pool.workers) != 0 {

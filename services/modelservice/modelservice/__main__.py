@@ -12,7 +12,7 @@ import uvicorn
 
 from modelservice import config, logs
 from modelservice.app import create_app
-from modelservice.artifacts import ObjectStore
+from modelservice.artifacts import Check, ObjectStore
 from modelservice.errors import SettingError
 from modelservice.follower import Follower, Promotions
 from modelservice.metrics import Metrics
@@ -23,7 +23,7 @@ _log = logging.getLogger("modelservice")
 
 
 def main() -> int:
-    """Serve until SIGTERM, an interrupt, or the parent's end."""
+    """Serve until SIGTERM, an interrupt, the parent's end, or a part that refuses this service at the start."""
     args = _arguments()
     try:
         settings = config.load(args.env_file)
@@ -31,13 +31,26 @@ def main() -> int:
         print(f"modelservice: {err}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
-    holder, metrics = Holder(), Metrics()
-    follower = Follower(
-        settings.kafka,
-        Promotions(settings.model, ObjectStore(settings.store).fetch, holder, metrics),
-        metrics,
-    )
-    app = create_app(holder, metrics, settings.limits, on_start=follower.start, on_stop=follower.stop)
+    holder, metrics, store = Holder(), Metrics(), ObjectStore(settings.store)
+    denials: list[str] = []
+
+    def give_up(why: str) -> None:
+        denials.append(why)
+        server.should_exit = True
+
+    check = Check(store, give_up)
+    promotions = Promotions(settings.model, store.fetch, holder, metrics)
+    follower = Follower(settings.kafka, promotions, metrics, give_up)
+
+    def start() -> None:
+        check.start()
+        follower.start()
+
+    def stop() -> None:
+        check.stop()
+        follower.stop()
+
+    app = create_app(holder, metrics, settings.limits, on_start=start, on_stop=stop)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -59,7 +72,9 @@ def main() -> int:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     _log.info("listening", extra={"host": args.host, "port": port, "model": settings.model})
     server.run(sockets=[socket])
-    return 0
+    for why in denials:
+        print(f"modelservice: {why}", file=sys.stderr)
+    return 1 if denials else 0
 
 
 def _arguments() -> argparse.Namespace:

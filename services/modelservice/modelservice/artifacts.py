@@ -1,17 +1,24 @@
 """Artifacts out of the object store, verified against the event that names them."""
 
 import hashlib
+import logging
 import posixpath
 import ssl
+import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from asfotec.churn.artifact.v1.artifact_pb2 import Artifact
 
+from modelservice import denial
 from modelservice.config import Store
-from modelservice.errors import Refused, Unavailable
+from modelservice.errors import Denied, Refused, Unavailable
+
+_log = logging.getLogger(__name__)
 
 _MAX_KEY = 1024  # S3's limit on the bytes of a key
 _TIMEOUT = 20.0  # seconds without a byte
+_RETRY = 1.0  # seconds between attempts to reach a store that is away
 
 
 class Fetch(Protocol):
@@ -41,7 +48,7 @@ class ObjectStore:
         from minio import Minio
         from urllib3 import PoolManager, Retry, Timeout
 
-        self._bucket = store.bucket
+        self._store, self._bucket = store, store.bucket
         self._client = Minio(
             store.host,
             access_key=store.access_key,
@@ -54,6 +61,24 @@ class ObjectStore:
                 ssl_context=ssl.create_default_context(cafile=store.ca or None) if store.secure else None,
             ),
         )
+
+    def check(self) -> None:
+        """Raise Denied if the store does not let this service in, Unavailable if it is away.
+
+        A user who may not list can still be one who may read what is to be served.
+        """
+        from minio.error import MinioException, S3Error
+        from urllib3.exceptions import HTTPError
+
+        try:
+            next(iter(self._client.list_objects(self._bucket)), None)
+        except (MinioException, HTTPError, OSError) as err:
+            if why := denial.of_store(self._store, err):
+                raise Denied(why) from err
+            if isinstance(err, S3Error) and err.code == "AccessDenied":
+                return
+            what = f"bucket {self._bucket} (CHURN_BUCKET) at {self._store.host} (MLFLOW_S3_ENDPOINT_URL)"
+            raise Unavailable(f"{what}: {err}") from err
 
     def fetch(self, artifact: Artifact, limit: int) -> bytes:
         """Return the artifact's bytes. See Fetch."""
@@ -76,11 +101,38 @@ class ObjectStore:
                 raise Refused(f"s3://{self._bucket}/{key} is not there") from err
             raise Unavailable(f"the object store answered {err.code} to s3://{self._bucket}/{key}") from err
         except (MinioException, HTTPError, OSError) as err:
-            raise Unavailable(f"the object store is away: {err}") from err
+            raise Unavailable(f"the object store is away (MLFLOW_S3_ENDPOINT_URL): {err}") from err
         finally:
             if response is not None:
                 response.close()
                 response.release_conn()
+
+
+class Check(threading.Thread):
+    """Looks on a thread of its own, once at the start, whether the store lets this service in."""
+
+    def __init__(self, store: ObjectStore, on_denied: Callable[[str], None]) -> None:
+        super().__init__(name="store check", daemon=True)
+        self._store, self._on_denied = store, on_denied
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Wait no longer for a store that is away."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Wait for the store, and report if it refuses."""
+        while not self._stopping.is_set():
+            try:
+                self._store.check()
+            except Denied as err:
+                self._on_denied(str(err))
+                return
+            except Unavailable as err:
+                _log.warning("waiting for the object store", extra={"error": str(err)})
+                self._stopping.wait(_RETRY)
+            else:
+                return
 
 
 def verify(artifact: Artifact, body: bytes) -> bytes:

@@ -11,3 +11,7 @@ class Refused(Exception):  # noqa: N818 - "a Refused" is what the docs call it
 
 class Unavailable(Exception):  # noqa: N818
     """A part is away or busy: worth trying again."""
+
+
+class Denied(Exception):  # noqa: N818
+    """A part that is there refuses this service; the message names the setting to change."""

@@ -9,14 +9,16 @@ import logging
 import threading
 import time
 import uuid
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from asfotec.churn.event.v1.decision_pb2 import ModelPromoted
 
-from modelservice import events
+from modelservice import denial, events
 from modelservice.artifacts import Fetch
 from modelservice.config import Kafka
-from modelservice.errors import Refused, Unavailable
+from modelservice.errors import Denied, Refused, Unavailable
 from modelservice.metrics import Metrics
 from modelservice.serving import Holder, load
 
@@ -29,6 +31,8 @@ _REMEMBERED = 1024  # refused promotions that are not tried again
 _POLL = 0.1  # seconds
 _RETRY = 1.0  # seconds between attempts at what is away
 _REFRESH = 5.0  # seconds between looks at the broker and for new partitions
+_FIRST = 2.0  # seconds for a broker to answer until it has for the first time, and afterwards
+_LATER = 5.0
 _SOON = 0.25  # seconds between looks for topics that are not there yet
 _END = 1.0  # seconds that the thread has to end: one that waits for a broker ends with the process
 
@@ -101,11 +105,23 @@ def _facts(p: ModelPromoted) -> dict[str, Any]:
 
 
 class Follower(threading.Thread):
-    """Reads the topics on a thread of its own until it is stopped. A broker that is away is waited for."""
+    """Reads the topics on a thread of its own until it is stopped. A broker that is away is waited for.
 
-    def __init__(self, kafka: Kafka, promotions: Promotions, metrics: Metrics) -> None:
+    One that refuses this service when it starts ends the thread with a call of on_denied; later, when
+    credentials are changed, it is waited for, too: the model that is served goes on.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        promotions: Promotions,
+        metrics: Metrics,
+        on_denied: Callable[[str], None] = lambda _: None,
+    ) -> None:
         super().__init__(name="follower", daemon=True)
-        self._kafka, self._promotions, self._metrics = kafka, promotions, metrics
+        self._kafka, self._promotions, self._metrics, self._on_denied = kafka, promotions, metrics, on_denied
+        self._let_in = False
+        self._errors: deque[Any] = deque(maxlen=8)  # librdkafka's, the newest
         self._next: dict[_Partition, int] = {}  # offsets to go on from
         self._stopping = threading.Event()
 
@@ -119,6 +135,9 @@ class Follower(threading.Thread):
         while not self._stopping.is_set():
             try:
                 self._read()
+            except Denied as err:
+                self._on_denied(str(err))
+                return
             except Unavailable as err:
                 _log.warning("waiting for the log", extra={"error": str(err)})
                 self._pause()
@@ -134,7 +153,7 @@ class Follower(threading.Thread):
         """Read every partition until stopped or partitions change."""
         from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition  # late: the server answers meanwhile
 
-        consumer = Consumer(consumer_settings(self._kafka))
+        consumer = Consumer(consumer_settings(self._kafka) | {"error_cb": self._errors.append})
         try:
             partitions = self._await_partitions(consumer)
             consumer.assign([TopicPartition(*p, self._next.get(p, OFFSET_BEGINNING)) for p in partitions])
@@ -152,20 +171,33 @@ class Follower(threading.Thread):
         return partitions
 
     def _partitions(self, consumer: Any) -> set[_Partition]:
-        """Return the partitions of the topics that are there. Raises Unavailable if the broker is away."""
-        from confluent_kafka import KafkaException
+        """Return the partitions of the topics that are there.
+
+        Raises Unavailable if the broker is away, Denied if it has never let this service in and refuses to.
+        """
+        from confluent_kafka import KafkaError, KafkaException
 
         partitions: set[_Partition] = set()
         for name in TOPICS:
             topic = self._kafka.prefix + name
             try:
-                metadata = consumer.list_topics(topic, timeout=5).topics[topic]
+                metadata = consumer.list_topics(topic, timeout=_LATER if self._let_in else _FIRST).topics[topic]
             except KafkaException as err:
+                consumer.poll(0)  # hands out what error_cb is to know
+                self._deny(denial.of_broker(self._kafka, self._errors))
                 raise Unavailable(f"{self._kafka.brokers} (KAFKA_BROKERS): {err.args[0]}") from err
             if metadata.error is None:
                 partitions |= {(topic, number) for number in metadata.partitions}
+            elif metadata.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self._deny(denial.of_topic(self._kafka, topic))
+        self._let_in = True
         self._metrics.broker.set(1)
         return partitions
+
+    def _deny(self, why: str) -> None:
+        """Raise Denied for a reason, if this service was never let in."""
+        if why and not self._let_in:
+            raise Denied(why)
 
     def _follow(self, consumer: Any, partitions: set[_Partition]) -> None:
         unread, away = set(partitions), False
