@@ -78,6 +78,7 @@ test: build modules lightgbm modelservice-dev realstack ## Run every test
 	$(GO) vet $(PACKAGES)
 	$(GO) test -timeout 30m $(PACKAGES)
 	$(PY)/pytest -q services/modelservice
+	cd deploy && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test -timeout 20m ./...
 
 .PHONY: race
 race: lightgbm modelservice-dev realstack ## Run the Go tests under the race detector
@@ -87,6 +88,7 @@ race: lightgbm modelservice-dev realstack ## Run the Go tests under the race det
 lint: bin/golangci-lint modelservice-dev proto-check ## Run every linter
 	$(GO) vet $(PACKAGES)
 	bin/golangci-lint run $(PACKAGES)
+	cd deploy && GOWORK=off ../bin/golangci-lint run ./...
 	$(RUFF) check services/modelservice $(LOADER)
 	$(RUFF) format --check services/modelservice $(LOADER)
 	$(PY)/mypy --config-file services/modelservice/pyproject.toml services/modelservice/modelservice
