@@ -32,7 +32,8 @@ type Config struct {
 	Bucket      string
 	S3CA        string // path of a PEM file
 
-	TrackingURI string // empty: the registry in the object store
+	TrackingURI string // empty: the registry in the object store; or Databricks
+	MLflow      MLflow
 	Experiment  string // empty: the dataset spec's
 	Model       string // empty: the dataset spec's
 
@@ -61,6 +62,20 @@ type Kafka struct {
 	ReplicationFactor int
 	SessionTimeout    time.Duration
 }
+
+// MLflow says how to be let in by the tracking server.
+type MLflow struct {
+	CA       string // path of a PEM file
+	Username string
+	Password Secret
+	Token    Secret
+
+	DatabricksHost  string // if the tracking URI is Databricks
+	DatabricksToken Secret
+}
+
+// Databricks is the tracking URI of the workspace that DATABRICKS_HOST names.
+const Databricks = "databricks"
 
 // Flags adds the settings as flags, but for secrets: command lines are there for
 // every user of the machine to see.

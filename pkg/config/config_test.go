@@ -23,38 +23,47 @@ import (
 
 // sample has a value other than the default for every setting.
 var sample = map[string]string{
-	"KAFKA_BROKERS":               "a:1,b:2",
-	"CHURN_TOPIC_PREFIX":          "x.",
-	"KAFKA_TLS":                   "true",
-	"KAFKA_TLS_CA":                "/ca.pem",
-	"KAFKA_TLS_CERT":              "/cert.pem",
-	"KAFKA_TLS_KEY":               "/key.pem",
-	"KAFKA_SASL_MECHANISM":        "SCRAM-SHA-512",
-	"KAFKA_USERNAME":              "ada",
-	"KAFKA_PASSWORD":              "kafka-hunter2",
-	"KAFKA_REPLICATION_FACTOR":    "3",
-	"KAFKA_SESSION_TIMEOUT":       "11s",
-	"MLFLOW_S3_ENDPOINT_URL":      "http://s3:9000",
-	"AWS_ACCESS_KEY_ID":           "access",
-	"AWS_SECRET_ACCESS_KEY":       "s3-hunter2",
-	"AWS_REGION":                  "eu-1",
-	"AWS_CA_BUNDLE":               "/s3.pem",
-	"CHURN_BUCKET":                "models",
-	"MLFLOW_TRACKING_URI":         "https://mlflow:5000",
-	"MLFLOW_EXPERIMENT_NAME":      "e",
-	"MLFLOW_MODEL_NAME":           "m",
-	"CHURN_LIGHTGBM":              "/lib.so",
-	"CHURN_STATE_DIR":             "/state",
-	"CHURN_CONCURRENCY":           "9",
-	"CHURN_TIMEOUT":               "2m0s",
-	"HTTP_ADDR":                   "127.0.0.1:9100",
-	"LOG_LEVEL":                   "debug",
-	"LOG_FORMAT":                  "json",
-	"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+	"KAFKA_BROKERS":                    "a:1,b:2",
+	"CHURN_TOPIC_PREFIX":               "x.",
+	"KAFKA_TLS":                        "true",
+	"KAFKA_TLS_CA":                     "/ca.pem",
+	"KAFKA_TLS_CERT":                   "/cert.pem",
+	"KAFKA_TLS_KEY":                    "/key.pem",
+	"KAFKA_SASL_MECHANISM":             "SCRAM-SHA-512",
+	"KAFKA_USERNAME":                   "ada",
+	"KAFKA_PASSWORD":                   "kafka-hunter2",
+	"KAFKA_REPLICATION_FACTOR":         "3",
+	"KAFKA_SESSION_TIMEOUT":            "11s",
+	"MLFLOW_S3_ENDPOINT_URL":           "http://s3:9000",
+	"AWS_ACCESS_KEY_ID":                "access",
+	"AWS_SECRET_ACCESS_KEY":            "s3-hunter2",
+	"AWS_REGION":                       "eu-1",
+	"AWS_CA_BUNDLE":                    "/s3.pem",
+	"CHURN_BUCKET":                     "models",
+	"MLFLOW_TRACKING_URI":              "https://mlflow:5000",
+	"MLFLOW_TRACKING_SERVER_CERT_PATH": "/mlflow.pem",
+	"MLFLOW_TRACKING_USERNAME":         "grace",
+	"MLFLOW_TRACKING_PASSWORD":         "mlflow-hunter2",
+	"MLFLOW_TRACKING_TOKEN":            "token-hunter2",
+	"DATABRICKS_HOST":                  "https://databricks",
+	"DATABRICKS_TOKEN":                 "databricks-hunter2",
+	"MLFLOW_EXPERIMENT_NAME":           "e",
+	"MLFLOW_MODEL_NAME":                "m",
+	"CHURN_LIGHTGBM":                   "/lib.so",
+	"CHURN_STATE_DIR":                  "/state",
+	"CHURN_CONCURRENCY":                "9",
+	"CHURN_TIMEOUT":                    "2m0s",
+	"HTTP_ADDR":                        "127.0.0.1:9100",
+	"LOG_LEVEL":                        "debug",
+	"LOG_FORMAT":                       "json",
+	"OTEL_EXPORTER_OTLP_ENDPOINT":      "http://collector:4318",
 }
 
 // secrets are the values that must not be seen.
-var secrets = []string{sample["KAFKA_PASSWORD"], sample["AWS_SECRET_ACCESS_KEY"]}
+var secrets = []string{
+	sample["KAFKA_PASSWORD"], sample["AWS_SECRET_ACCESS_KEY"],
+	sample["MLFLOW_TRACKING_PASSWORD"], sample["MLFLOW_TRACKING_TOKEN"], sample["DATABRICKS_TOKEN"],
+}
 
 // names are the settings of the table.
 func names() []string {
@@ -232,7 +241,7 @@ func other(name string) string {
 		return "7"
 	case "KAFKA_SESSION_TIMEOUT", "CHURN_TIMEOUT":
 		return "7s"
-	case "MLFLOW_TRACKING_URI", "OTEL_EXPORTER_OTLP_ENDPOINT", "MLFLOW_S3_ENDPOINT_URL":
+	case "MLFLOW_TRACKING_URI", "DATABRICKS_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "MLFLOW_S3_ENDPOINT_URL":
 		return "http://other:7"
 	case "HTTP_ADDR":
 		return "off"
@@ -258,6 +267,9 @@ func TestForms(t *testing.T) {
 	if c := mustLoad(t, "", "--s3-endpoint", "https://s3/", "--mlflow-tracking-uri", "http://m:1//"); c.S3Endpoint != "https://s3" || c.TrackingURI != "http://m:1" {
 		t.Errorf("the links are %q and %q", c.S3Endpoint, c.TrackingURI)
 	}
+	if c := mustLoad(t, "", "--mlflow-tracking-uri", "databricks"); c.TrackingURI != config.Databricks {
+		t.Errorf("the tracking URI is %q", c.TrackingURI)
+	}
 	if c := mustLoad(t, "", "--bucket", " b\n"); c.Bucket != "b" {
 		t.Errorf("the bucket is %q", c.Bucket)
 	}
@@ -272,7 +284,8 @@ func TestBadValues(t *testing.T) {
 		"KAFKA_REPLICATION_FACTOR":    {"-1", "101", "three", "1.5"},
 		"KAFKA_SESSION_TIMEOUT":       {"10", "0s", "-1s", "soon"},
 		"MLFLOW_S3_ENDPOINT_URL":      {"minio:9000", "ftp://s3", "http://"},
-		"MLFLOW_TRACKING_URI":         {"mlflow", "file:///x", "http://%zz"},
+		"MLFLOW_TRACKING_URI":         {"mlflow", "file:///x", "http://%zz", "databricks://profile"},
+		"DATABRICKS_HOST":             {"workspace"},
 		"CHURN_CONCURRENCY":           {"0", "1025", "many"},
 		"CHURN_TIMEOUT":               {"0", "15", "9999999999h"},
 		"HTTP_ADDR":                   {"9100", "a:b:c"},

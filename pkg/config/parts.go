@@ -17,6 +17,7 @@ import (
 	"github.com/asfotec/churn/pkg/bus/kafka"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/registry/mlflow"
 	"github.com/asfotec/churn/pkg/registry/objectstore"
 )
 
@@ -48,37 +49,55 @@ func (c Config) Bus() (bus.Bus, error) {
 // Store returns the object store that the configuration names. It does not
 // connect. Errors are Invalid and name the setting.
 func (c Config) Store() (blob.Store, error) {
-	config := s3.Config{
-		Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: string(c.S3SecretKey), Region: c.S3Region, Bucket: c.Bucket,
-	}
-	if c.S3CA != "" {
-		roots, err := pool("AWS_CA_BUNDLE", c.S3CA)
-		if err != nil {
-			return nil, err
-		}
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-		t.DisableCompression = true // an object's bytes are what is hashed
-		t.ResponseHeaderTimeout = time.Minute
-		t.MaxIdleConnsPerHost = t.MaxIdleConns
-		config.Transport = t
-	}
-	s, err := s3.New(config)
+	s, err := c.store()
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
+func (c Config) store() (*s3.Store, error) {
+	config := s3.Config{
+		Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: string(c.S3SecretKey), Region: c.S3Region, Bucket: c.Bucket,
+	}
+	transport, err := c.s3Transport()
+	if err != nil {
+		return nil, err
+	}
+	config.Transport = transport
+	return s3.New(config)
+}
+
+// s3Transport returns nil where the standard one will do.
+func (c Config) s3Transport() (http.RoundTripper, error) {
+	if c.S3CA == "" {
+		return nil, nil
+	}
+	roots, err := pool("AWS_CA_BUNDLE", c.S3CA)
+	if err != nil {
+		return nil, err
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	t.DisableCompression = true // an object's bytes are what is hashed
+	t.ResponseHeaderTimeout = time.Minute
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t, nil
+}
+
 // Registry returns the model registry and the tracker that the configuration
 // names: MLflow's where MLFLOW_TRACKING_URI is set, otherwise those in the
 // object store.
 func (c Config) Registry(store blob.Store) (registry.Registry, registry.Tracker, error) {
-	if c.TrackingURI != "" {
-		return nil, nil, churn.Errorf("config.Registry", churn.Invalid,
-			"MLFLOW_TRACKING_URI is set, but this build has no MLflow registry: unset it to keep models in the object store")
+	authority := objectstore.New(store)
+	if c.TrackingURI == "" {
+		return authority, objectstore.NewTracker(store), nil
 	}
-	return objectstore.New(store), objectstore.NewTracker(store), nil
+	client, err := c.mlflow()
+	if err != nil {
+		return nil, nil, err
+	}
+	return mlflow.New(client, store, authority), mlflow.NewTracker(client, store), nil
 }
 
 func (k Kafka) sasl() (sasl.Mechanism, error) {

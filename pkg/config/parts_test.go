@@ -149,3 +149,33 @@ func TestRegistryInTheStore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Each set-up of MLflow is taken, or refused with the name of what is wrong.
+func TestRegistryInMLflow(t *testing.T) {
+	ca, _ := certificate(t)
+	store := config.Config{S3Endpoint: "http://s3:9000", S3AccessKey: "a", S3SecretKey: "b", Bucket: "churn"}
+	for name, test := range map[string]struct {
+		uri    string
+		mlflow config.MLflow
+		say    []string // nil: it is right
+	}{
+		"open":                 {"http://mlflow:5000", config.MLflow{}, nil},
+		"basic authentication": {"https://mlflow/at", config.MLflow{CA: ca, Username: "ada", Password: "hunter2"}, nil},
+		"token":                {"https://mlflow", config.MLflow{Token: "hunter2"}, nil},
+		"Databricks":           {config.Databricks, config.MLflow{DatabricksHost: "https://d", DatabricksToken: "hunter2"}, nil},
+		"no password":          {"http://mlflow", config.MLflow{Username: "ada"}, []string{"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"}},
+		"two ways in":          {"http://mlflow", config.MLflow{Username: "ada", Password: "hunter2", Token: "hunter2"}, []string{"MLFLOW_TRACKING_TOKEN"}},
+		"no authority":         {"https://mlflow", config.MLflow{CA: "/no/such/file.pem"}, []string{"MLFLOW_TRACKING_SERVER_CERT_PATH", "/no/such/file.pem"}},
+		"no workspace":         {config.Databricks, config.MLflow{DatabricksToken: "hunter2"}, []string{"DATABRICKS_HOST"}},
+		"no token":             {config.Databricks, config.MLflow{DatabricksHost: "https://d"}, []string{"DATABRICKS_TOKEN"}},
+	} {
+		c := store
+		c.TrackingURI, c.MLflow = test.uri, test.mlflow
+		_, _, err := c.Registry(memory.New("churn"))
+		if test.say != nil {
+			bad(t, err, test.say...)
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

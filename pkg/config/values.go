@@ -163,6 +163,20 @@ func (l *link) Set(v string) error {
 	return nil
 }
 
+// trackingURI is a link, or Databricks.
+type trackingURI string
+
+func (t *trackingURI) String() string { return string(*t) }
+func (t *trackingURI) Type() string   { return "url" }
+
+func (t *trackingURI) Set(v string) error {
+	if v == Databricks {
+		*t = Databricks
+		return nil
+	}
+	return (*link)(t).Set(v)
+}
+
 // address is host:port; "off" leaves it empty.
 type address string
 

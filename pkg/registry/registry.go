@@ -14,9 +14,10 @@ type Version struct {
 	Model        string            `json:"model"`
 	Version      int64             `json:"version"` // 1, 2, 3, … without a gap
 	Run          string            `json:"run"`
-	Artifact     *blob.Artifact    `json:"artifact"`     // model text
-	Preprocessor *blob.Artifact    `json:"preprocessor"` // preprocessing
-	Tags         map[string]string `json:"tags"`         // git_sha, timestamp, trees_sha256, …
+	Experiment   string            `json:"experiment,omitempty"` // that the run is tracked under
+	Artifact     *blob.Artifact    `json:"artifact"`             // model text
+	Preprocessor *blob.Artifact    `json:"preprocessor"`         // preprocessing
+	Tags         map[string]string `json:"tags"`                 // git_sha, timestamp, trees_sha256, …
 }
 
 // Champion is the state of a model's stage after one change of champion.
@@ -71,6 +72,7 @@ type Registry interface {
 type Run struct {
 	Experiment string
 	Run        string // the pipeline's id
+	Trial      string // one of the run's several trainings, a run below it; empty for the run itself
 	Name       string // for people
 	Started    time.Time
 	Tags       map[string]string
@@ -81,8 +83,10 @@ type Entry struct {
 	Stage     string
 	Params    map[string]string
 	Metrics   map[string]float64
+	Step      int64                // of Metrics: the round
 	Series    map[string][]float64 // metric per iteration, from iteration 1
 	Artifacts map[string]*blob.Artifact
+	Ends      bool // the run has come to its end
 }
 
 // Tracker records runs for people. Names are as a Registry's.

@@ -16,6 +16,7 @@ func (v *Evaluator) track(ctx context.Context, e event.Event, trained *eventv1.M
 	entry := registry.Entry{
 		Stage:   string(churn.Evaluator),
 		Metrics: map[string]float64{},
+		Step:    int64(d.Round),
 		Artifacts: map[string]*blob.Artifact{
 			churn.EvaluationJSON: a.GetEvaluation(), churn.ScoresTable: a.GetScores(), churn.ROCPlot: a.GetRocPlot(),
 			churn.PRPlot: a.GetPrPlot(), churn.CalibrationPlot: a.GetCalibrationPlot(), churn.ReportHTML: a.GetReport(),

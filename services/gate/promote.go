@@ -15,7 +15,7 @@ import (
 // still the one that it was compared with. Otherwise it is superseded.
 func (g *Gate) promote(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated, d *decision) error {
 	version, err := g.registry.Register(ctx, registry.Version{
-		Model: d.Model, Run: d.Run,
+		Model: d.Model, Run: d.Run, Experiment: m.GetPlan().GetExperiment(),
 		Artifact: m.GetCandidate().GetModel(), Preprocessor: m.GetFeatures().GetPreprocessor(),
 		Tags: map[string]string{
 			"git_sha":        m.GetPlan().GetGitSha(),

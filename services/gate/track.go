@@ -17,6 +17,8 @@ func (g *Gate) track(ctx context.Context, e event.Event, m *eventv1.ModelEvaluat
 		Stage:     string(churn.Gate),
 		Params:    map[string]string{"outcome": string(d.Outcome), "reason": d.Reason},
 		Metrics:   map[string]float64{},
+		Step:      int64(d.Round),
+		Ends:      d.Outcome != Superseded,
 		Artifacts: map[string]*blob.Artifact{churn.DecisionJSON: written},
 	}
 	if d.Round > 0 {

@@ -97,6 +97,10 @@ func New(c Config) (*Store, error) {
 	}, nil
 }
 
+// Client returns the client that the Store is made of, for other buckets of the
+// same object store.
+func (s *Store) Client() *minio.Client { return s.core.Client }
+
 // Close closes the connections that are open and idle. A store that is stopping
 // may wait for those. The Store can still be used.
 func (s *Store) Close() error {

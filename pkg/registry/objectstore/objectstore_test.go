@@ -53,10 +53,10 @@ func TestInS3(t *testing.T) {
 
 func conform(t *testing.T, store blob.Store) {
 	t.Run("registry", func(t *testing.T) {
-		registrytest.Registry(t, func(*testing.T) registry.Registry { return objectstore.New(store) })
+		registrytest.Registry(t, store, func(*testing.T) registry.Registry { return objectstore.New(store) })
 	})
 	t.Run("tracker", func(t *testing.T) {
-		registrytest.Tracker(t, func(*testing.T) registry.Tracker { return objectstore.NewTracker(store) })
+		registrytest.Tracker(t, store, func(*testing.T) registry.Tracker { return objectstore.NewTracker(store) })
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ func NewTracker(store blob.Store) *Tracker { return &Tracker{store} }
 type tracked struct {
 	ID         string                    `json:"id"`
 	Run        string                    `json:"run"`
+	Trial      string                    `json:"trial,omitempty"`
 	Experiment string                    `json:"experiment"`
 	Name       string                    `json:"name"`
 	Started    time.Time                 `json:"started"`
@@ -33,27 +35,34 @@ type tracked struct {
 	Stage      string                    `json:"stage"`
 	Params     map[string]string         `json:"params,omitempty"`
 	Metrics    map[string]float64        `json:"metrics,omitempty"`
+	Step       int64                     `json:"step,omitempty"`
 	Series     map[string][]float64      `json:"series,omitempty"`
 	Artifacts  map[string]*blob.Artifact `json:"artifacts,omitempty"`
+	Ends       bool                      `json:"ends,omitempty"`
 }
 
 // Track implements registry.Tracker. The id is the run's without dashes, which
-// is the form of MLflow's. What was recorded first stays.
+// is the form of MLflow's; that of a trial ends with the trial's name. What was
+// recorded first stays.
 func (t *Tracker) Track(ctx context.Context, r registry.Run, e registry.Entry) (string, error) {
 	const op = "objectstore.Track"
-	if err := errors.Join(checkName(op, "experiment", r.Experiment), checkName(op, "run", r.Run), checkName(op, "stage", e.Stage)); err != nil {
+	err := errors.Join(checkName(op, "experiment", r.Experiment), checkName(op, "run", r.Run), checkName(op, "stage", e.Stage))
+	id, folder := strings.ReplaceAll(r.Run, "-", ""), path.Join("tracking", r.Experiment, r.Run)
+	if r.Trial != "" {
+		err = errors.Join(err, checkName(op, "trial", r.Trial))
+		id, folder = id+"-"+r.Trial, path.Join(folder, "trials", r.Trial)
+	}
+	if err != nil {
 		return "", err
 	}
-	id := strings.ReplaceAll(r.Run, "-", "")
 	data, err := json.MarshalIndent(tracked{
-		ID: id, Run: r.Run, Experiment: r.Experiment, Name: r.Name, Started: r.Started.UTC(), Tags: r.Tags,
-		Stage: e.Stage, Params: e.Params, Metrics: e.Metrics, Series: e.Series, Artifacts: e.Artifacts,
+		ID: id, Run: r.Run, Trial: r.Trial, Experiment: r.Experiment, Name: r.Name, Started: r.Started.UTC(), Tags: r.Tags,
+		Stage: e.Stage, Params: e.Params, Metrics: e.Metrics, Step: e.Step, Series: e.Series, Artifacts: e.Artifacts, Ends: e.Ends,
 	}, "", "  ")
 	if err != nil { // a number that JSON does not have
 		return "", churn.Errorf(op, churn.Invalid, "what the %s has to say of run %s cannot be recorded: %w", e.Stage, r.Run, err)
 	}
-	key := strings.Join([]string{"tracking", r.Experiment, r.Run, e.Stage + ".json"}, "/")
-	_, err = t.store.Put(ctx, key, mediaJSON, bytes.NewReader(append(data, '\n')))
+	_, err = t.store.Put(ctx, path.Join(folder, e.Stage+".json"), mediaJSON, bytes.NewReader(append(data, '\n')))
 	if err != nil && !churn.IsKind(err, churn.Conflict) {
 		return "", err
 	}

@@ -7,13 +7,15 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/registry"
 )
 
-// Registry tests the registry that open returns. Calls of open within one test
-// return clients of the same registry, which share nothing else: two processes.
-func Registry(t *testing.T, open func(t *testing.T) registry.Registry) {
+// Registry tests the registry that open returns, with artifacts in the store.
+// Calls of open within one test return clients of the same registry, which share
+// nothing else: two processes.
+func Registry(t *testing.T, store blob.Store, open func(t *testing.T) registry.Registry) {
 	for _, c := range []struct {
 		name string
 		test func(*suite)
@@ -31,7 +33,7 @@ func Registry(t *testing.T, open func(t *testing.T) registry.Registry) {
 		{"hostile names are Invalid", (*suite).hostile},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &suite{T: t, ctx: t.Context(), open: open, name: names()}
+			s := &suite{T: t, store: store, ctx: t.Context(), open: open, name: names()}
 			s.one, s.two = open(t), open(t)
 			if err := s.one.Ping(s.ctx); err != nil {
 				t.Fatal(err)
@@ -43,10 +45,26 @@ func Registry(t *testing.T, open func(t *testing.T) registry.Registry) {
 
 type suite struct {
 	*testing.T
+	store    blob.Store
 	ctx      context.Context
 	open     func(t *testing.T) registry.Registry
 	name     func(string) string
 	one, two registry.Registry // two clients
+}
+
+// version returns a version for Register.
+func (s *suite) version(model, run string) registry.Version {
+	s.Helper()
+	return Version(s.T, s.store, model, run)
+}
+
+func (s *suite) register(r registry.Registry, model, run string) registry.Version {
+	s.Helper()
+	v, err := r.Register(s.ctx, s.version(model, run))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return v
 }
 
 // client returns the client of a racer.
@@ -57,7 +75,7 @@ func (s *suite) registered(n int) string {
 	s.Helper()
 	model := s.name("model")
 	for i := range n {
-		register(s.ctx, s.T, s.one, model, fmt.Sprintf("run-%d", i+1))
+		s.register(s.one, model, fmt.Sprintf("run-%d", i+1))
 	}
 	return model
 }
@@ -99,9 +117,9 @@ func (s *suite) history(model string) []registry.Champion {
 func (s *suite) versions() {
 	model := s.name("model")
 	for i, run := range []string{"c", "a", "b"} {
-		want := version(model, run)
+		want := s.version(model, run)
 		want.Version = int64(i) + 1
-		if got := register(s.ctx, s.T, s.client(i), model, run); !sameVersion(got, want) {
+		if got := s.register(s.client(i), model, run); !sameVersion(got, want) {
 			s.Errorf("registered %v, want %v", got, want)
 		}
 		for _, r := range []registry.Registry{s.one, s.two} {
@@ -130,9 +148,9 @@ func (s *suite) registerAgain() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	other := version(model, "run-1")
+	other := s.version(model, "run-1")
 	other.Tags = map[string]string{"other": "tags"}
-	for _, v := range []registry.Version{version(model, "run-1"), other} {
+	for _, v := range []registry.Version{s.version(model, "run-1"), other} {
 		for _, r := range []registry.Registry{s.one, s.two} {
 			if got, err := r.Register(s.ctx, v); err != nil || !sameVersion(got, want) {
 				s.Errorf("registered again: %v, %v, want %v", got, err, want)
@@ -149,7 +167,7 @@ func (s *suite) registerRace() {
 	model := s.name("model")
 	var got [racers]registry.Version
 	race(func(i int) {
-		v, err := s.client(i).Register(s.ctx, version(model, fmt.Sprintf("run-%d", i/2)))
+		v, err := s.client(i).Register(s.ctx, s.version(model, fmt.Sprintf("run-%d", i/2)))
 		if err != nil {
 			s.Error(err)
 		}
@@ -202,7 +220,7 @@ func (s *suite) promotions() {
 
 func (s *suite) apart() {
 	model, other := s.registered(1), s.name("other")
-	register(s.ctx, s.T, s.one, other, "run-1")
+	s.register(s.one, other, "run-1")
 	s.mustPromote(model, 1, 0, "cause") // the same cause everywhere
 	if _, err := s.promote(s.one, other, 1, 0, "cause"); err != nil {
 		s.Error(err)
@@ -329,8 +347,8 @@ func (s *suite) hostile() {
 	model := s.registered(1)
 	for _, bad := range hostile {
 		for what, call := range map[string]func() error{
-			"Register, model": func() error { _, err := s.one.Register(s.ctx, version(bad, "run-2")); return err },
-			"Register, run":   func() error { _, err := s.one.Register(s.ctx, version(model, bad)); return err },
+			"Register, model": func() error { _, err := s.one.Register(s.ctx, s.version(bad, "run-2")); return err },
+			"Register, run":   func() error { _, err := s.one.Register(s.ctx, s.version(model, bad)); return err },
 			"Promote, model":  func() error { _, err := s.promote(s.one, bad, 1, 0, "cause"); return err },
 			"Promote, stage": func() error {
 				_, err := s.one.Promote(s.ctx, registry.Champion{Model: model, Stage: bad, Version: 1, Run: "run-1", Cause: "cause"}, 0)

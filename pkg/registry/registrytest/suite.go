@@ -3,9 +3,11 @@
 package registrytest
 
 import (
-	"context"
+	"bytes"
 	"crypto/rand"
+	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -33,23 +35,46 @@ func names() func(string) string {
 	return func(name string) string { return name + "-" + id }
 }
 
-// version returns a version for Register.
-func version(model, run string) registry.Version {
+//go:embed testdata
+var testdata embed.FS
+
+// Version returns a version for Register. Its artifacts, which it puts into the
+// store, are small: a model of one leaf and its preprocessor.
+func Version(t *testing.T, store blob.Store, model, run string) registry.Version {
+	t.Helper()
 	return registry.Version{
-		Model: model, Run: run, Artifact: artifact(run, "model.txt"), Preprocessor: artifact(run, "preprocessor.json"),
+		Model: model, Run: run, Experiment: model, Artifact: put(t, store, model, "model.txt"), Preprocessor: put(t, store, model, "preprocessor.json"),
 		Tags: map[string]string{"git_sha": "", "timestamp": "2026-01-31T12:00:00Z", "note": "a<b & \"c\"\n√"},
 	}
 }
 
-func artifact(run, name string) *blob.Artifact {
-	return &blob.Artifact{
-		Uri: "s3://churn/runs/" + run + "/" + name, Sha256: strings.Repeat("ab", 32), Size: 1 << 40, MediaType: "text/plain",
+// put returns the artifact of that name, which it puts into the store if it is
+// not there.
+func put(t *testing.T, store blob.Store, of, name string) *blob.Artifact {
+	t.Helper()
+	text, err := testdata.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if !namePattern.MatchString(of) { // a hostile one
+		of = "hostile"
+	}
+	key := "registrytest/" + of + "/" + name
+	artifact, err := store.Put(t.Context(), key, "text/plain", bytes.NewReader(text))
+	if churn.IsKind(err, churn.Conflict) {
+		artifact, err = store.Stat(t.Context(), key)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return artifact
 }
+
+var namePattern = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 // sameVersion reports whether a and b are equal in every field.
 func sameVersion(a, b registry.Version) bool {
-	return a.Model == b.Model && a.Version == b.Version && a.Run == b.Run && fmt.Sprint(a.Tags) == fmt.Sprint(b.Tags) &&
+	return a.Model == b.Model && a.Version == b.Version && a.Run == b.Run && a.Experiment == b.Experiment && fmt.Sprint(a.Tags) == fmt.Sprint(b.Tags) &&
 		proto.Equal(a.Artifact, b.Artifact) && proto.Equal(a.Preprocessor, b.Preprocessor)
 }
 
@@ -73,13 +98,4 @@ func wantKind(t *testing.T, what string, err error, kind churn.Kind) {
 	if !churn.IsKind(err, kind) {
 		t.Errorf("%s: %v, want an error of kind %s", what, err, kind)
 	}
-}
-
-func register(ctx context.Context, t *testing.T, r registry.Registry, model, run string) registry.Version {
-	t.Helper()
-	v, err := r.Register(ctx, version(model, run))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/asfotec/churn/pkg/registry"
 )
 
-// Tracker tests the tracker that open returns. Calls of open within one test
-// return clients of the same tracking server.
-func Tracker(t *testing.T, open func(t *testing.T) registry.Tracker) {
+// Tracker tests the tracker that open returns, with artifacts in the store. Calls
+// of open within one test return clients of the same tracking server.
+func Tracker(t *testing.T, store blob.Store, open func(t *testing.T) registry.Tracker) {
 	name := names()
+	model := put(t, store, name("a"), "model.txt")
 	run := func(id string) registry.Run {
 		return registry.Run{
 			Experiment: name("experiment"), Run: id, Name: "for people: " + id,
@@ -24,7 +25,7 @@ func Tracker(t *testing.T, open func(t *testing.T) registry.Tracker) {
 		return registry.Entry{
 			Stage: stage, Params: map[string]string{"num_leaves": "31"}, Metrics: map[string]float64{"auc": 0.84},
 			Series:    map[string][]float64{"valid_auc": {0.7, 0.8, 0.84}},
-			Artifacts: map[string]*blob.Artifact{"model.txt": artifact(name("a"), "model.txt")},
+			Artifacts: map[string]*blob.Artifact{"model.txt": model},
 		}
 	}
 	track := func(t *testing.T, r registry.Tracker, run registry.Run, e registry.Entry) string {
@@ -52,6 +53,23 @@ func Tracker(t *testing.T, open func(t *testing.T) registry.Tracker) {
 		}
 		if other := track(t, one, run(name("b")), entry("trainer")); other == first {
 			t.Errorf("two runs have the id %q", other)
+		}
+	})
+	t.Run("a trial is a run of its own, below its run", func(t *testing.T) {
+		one, two := open(t), open(t)
+		trial := func(of string) registry.Run {
+			r := run(name("f"))
+			r.Trial = of
+			return r
+		}
+		first := track(t, one, trial("trial-1"), entry("trainer"))
+		whole := track(t, two, trial(""), entry("trainer"))
+		second := track(t, two, trial("trial-2"), entry("trainer"))
+		if first == whole || first == second || second == whole {
+			t.Errorf("the ids are %q of the run, %q and %q of its trials", whole, first, second)
+		}
+		if again := track(t, two, trial("trial-1"), registry.Entry{Stage: "evaluator", Ends: true}); again != first {
+			t.Errorf("the id is %q, and was %q", again, first)
 		}
 	})
 	t.Run("what is said again in other words changes nothing and is no error", func(t *testing.T) {
@@ -90,6 +108,13 @@ func Tracker(t *testing.T, open func(t *testing.T) registry.Tracker) {
 			wantKind(t, fmt.Sprintf("run %.20q", bad), err, churn.Invalid)
 			_, err = r.Track(t.Context(), run(name("e")), entry(bad))
 			wantKind(t, fmt.Sprintf("stage %.20q", bad), err, churn.Invalid)
+			if bad == "" { // no trial
+				continue
+			}
+			of = run(name("e"))
+			of.Trial = bad
+			_, err = r.Track(t.Context(), of, entry("trainer"))
+			wantKind(t, fmt.Sprintf("trial %.20q", bad), err, churn.Invalid)
 		}
 	})
 }

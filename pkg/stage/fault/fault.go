@@ -7,7 +7,8 @@
 // cleaned up) at the point that CHURN_FAULT names, for example
 // trainer.handled:1 at the first pass. With CHURN_FAULT_ONCE naming a file, it
 // does so only if the file is not there, and makes it: once, however often the
-// process is started again.
+// process is started again. With CHURN_FAULT_TRACE naming a file, it adds a line
+// for each point that it passes.
 package fault
 
 // Point marks a point by its name.

@@ -60,6 +60,11 @@ func TestPointsKill(t *testing.T) {
 			t.Errorf("%q: passed %q, killed %v", setting, points, killed)
 		}
 	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	passed(t, program, "CHURN_FAULT=gate.handled", "CHURN_FAULT_TRACE="+trace)
+	if text, err := os.ReadFile(trace); err != nil || strings.Join(strings.Fields(string(text)), " ") != all {
+		t.Errorf("the trace is %q, %v", text, err)
+	}
 	marker := "CHURN_FAULT_ONCE=" + filepath.Join(t.TempDir(), "marker")
 	for i := range 3 {
 		if _, killed := passed(t, program, "CHURN_FAULT=gate.handled", marker); killed != (i == 0) {

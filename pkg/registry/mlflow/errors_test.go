@@ -1,0 +1,114 @@
+package mlflow_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/asfotec/churn/pkg/blob/memory"
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/registry/mlflow"
+	"github.com/asfotec/churn/pkg/registry/objectstore"
+)
+
+// What a server answers decides whether the event is to blame.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		kind   churn.Kind
+		say    string
+	}{
+		"not there":               {404, `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No experiment"}`, churn.NotFound, "No experiment"},
+		"there already":           {400, `{"error_code": "RESOURCE_ALREADY_EXISTS", "message": "m"}`, churn.Conflict, ""},
+		"a wrong parameter":       {400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "m"}`, churn.Invalid, ""},
+		"its database's refusal":  {400, `{"error_code": "BAD_REQUEST", "message": "UNIQUE constraint failed"}`, churn.Internal, "UNIQUE"},
+		"who are you":             {401, "You are not authenticated", churn.Denied, "MLFLOW_TRACKING_USERNAME"},
+		"not allowed":             {403, "Permission denied", churn.Internal, "MLFLOW_TRACKING_USERNAME"},
+		"no such page":            {404, "<html>Not Found</html>", churn.Internal, "MLFLOW_TRACKING_URI"},
+		"another place":           {302, "", churn.Internal, "redirects"},
+		"too many requests":       {429, "", churn.Transient, ""},
+		"its defect":              {500, "Internal Server Error", churn.Internal, ""},
+		"a proxy before nothing":  {502, "<html>Bad Gateway</html>", churn.Transient, ""},
+		"maintenance":             {503, "", churn.Transient, ""},
+		"a proxy that waits":      {504, "", churn.Transient, ""},
+		"busy, in other words":    {400, `{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "m"}`, churn.Transient, ""},
+		"a message that is huge":  {400, strings.Repeat("x", 1<<20), churn.Internal, "xxx"},
+		"a message of no text":    {400, "\xff\x00\n\n", churn.Internal, ""},
+		"more than anybody wants": {200, strings.Repeat(" ", 33<<20), churn.Internal, "more than"},
+		"no JSON":                 {200, "<html>", churn.Internal, ""},
+		"other JSON":              {200, `["a"]`, churn.Internal, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", "http://elsewhere.invalid/")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			}))
+			defer server.Close()
+			store := memory.New("churn")
+			client := connect(t, mlflow.Config{URI: server.URL})
+			r := mlflow.New(client, store, objectstore.New(store))
+			_, err := r.ServerVersion(t.Context())
+			if c.status == 200 {
+				_, err = mlflow.NewTracker(client, store).Track(t.Context(), registry.Run{Experiment: "e", Run: "r"}, registry.Entry{Stage: "s"})
+			}
+			if !churn.IsKind(err, c.kind) || !strings.Contains(fmt.Sprint(err), c.say) || len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\x00\n") {
+				t.Errorf("%.300q of kind %s, want %s and %q", err, churn.KindOf(err), c.kind, c.say)
+			}
+		})
+	}
+}
+
+// A server that goes away in the middle of an answer is away, and one that is
+// busy for a moment is asked again.
+func TestAServerThatComesAndGoes(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = io.WriteString(w, `{"runs": [`)
+		panic(http.ErrAbortHandler)
+	}))
+	defer server.Close()
+	if err := connect(t, mlflow.Config{URI: server.URL}).Ping(t.Context()); !churn.IsKind(err, churn.Transient) {
+		t.Errorf("cut off: %v", err)
+	}
+	var asked atomic.Int64
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = io.WriteString(w, "{}")
+	}))
+	if err := connect(t, mlflow.Config{URI: busy.URL}).Ping(t.Context()); err != nil || asked.Load() != 3 {
+		t.Errorf("busy: %v after %d", err, asked.Load())
+	}
+	busy.Close()
+	if err := connect(t, mlflow.Config{URI: busy.URL}).Ping(t.Context()); !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), "MLFLOW_TRACKING_URI") {
+		t.Errorf("away: %v", err)
+	}
+}
+
+func TestNewClient(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]mlflow.Config{
+		"no URI":             {},
+		"a file":             {URI: "file:///x"},
+		"credentials":        {URI: "http://ada:hunter2@mlflow"},
+		"a query":            {URI: "http://mlflow?x=y"},
+		"a user alone":       {URI: "http://mlflow", Username: "ada"},
+		"a token and a user": {URI: "http://mlflow", Username: "ada", Password: "hunter2", Token: "hunter2"},
+	} {
+		_, err := mlflow.NewClient(c)
+		if !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), "MLFLOW_TRACKING_") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
