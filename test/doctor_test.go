@@ -142,7 +142,7 @@ var programs = map[string][]string{
 	"featurizer --check": {"featurizer", "--env-file=", "--check"},
 	"doctor":             {"churnctl", "--env-file=", "doctor"},
 	"retrain":            {"churnctl", "--env-file=", "retrain", "--wait=false"},
-	"modelservice":       {"python", "-m", "modelservice", "--port", "0", "--env-file", "none"},
+	"modelservice":       {"modelservice", "--port", "0"},
 }
 
 // inTime is how soon a program must have ended.
@@ -151,13 +151,11 @@ const inTime = 10 * time.Second
 // command returns one of the programs, not started.
 func (s settings) command(t *testing.T, program string) *exec.Cmd {
 	args := programs[program]
-	cmd := newStack(t, s.environ()...).command(args[0], args[1:]...)
-	if args[0] == "python" {
-		cmd.Dir = filepath.Join(root, "services/modelservice")
-		cmd.Path = filepath.Join(cmd.Dir, ".venv/bin/python")
-		cmd.Args[0] = cmd.Path // tells Python where its packages are
+	stack := newStack(t, s.environ()...)
+	if args[0] == "modelservice" {
+		return stack.modelService(args[1:]...)
 	}
-	return cmd
+	return stack.command(args[0], args[1:]...)
 }
 
 // end runs a program to its end and returns its exit code and all that it has

@@ -104,12 +104,27 @@ func (s *aStack) want(code int, v any, args ...string) result {
 	return r
 }
 
+// modelService returns ModelService as a command, not started.
+func (s *aStack) modelService(args ...string) *exec.Cmd {
+	cmd := s.command("python", append([]string{"-m", "modelservice", "--env-file", "none"}, args...)...)
+	cmd.Dir = filepath.Join(root, "services/modelservice")
+	cmd.Path = filepath.Join(cmd.Dir, ".venv/bin/python")
+	cmd.Args[0] = cmd.Path // tells Python where its packages are
+	return cmd
+}
+
 // background starts a program and stops it when the test ends. Its output is
 // shown if the test fails.
 func (s *aStack) background(name string, args ...string) *exec.Cmd {
 	s.t.Helper()
 	cmd := s.command(name, args...)
-	log, err := os.CreateTemp(s.dir, name+"-*.log")
+	s.start(cmd)
+	return cmd
+}
+
+func (s *aStack) start(cmd *exec.Cmd) {
+	s.t.Helper()
+	log, err := os.CreateTemp(s.dir, "*.log")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -127,10 +142,9 @@ func (s *aStack) background(name string, args ...string) *exec.Cmd {
 		_ = log.Close()
 		if s.t.Failed() {
 			text, _ := os.ReadFile(log.Name())
-			s.t.Logf("%s %s:\n%s", name, strings.Join(args, " "), text[max(0, len(text)-8000):])
+			s.t.Logf("%s:\n%s", strings.Join(cmd.Args, " "), text[max(0, len(text)-8000):])
 		}
 	})
-	return cmd
 }
 
 // up starts the all-in-one stack and waits until it is there.
@@ -202,6 +216,7 @@ type runDetail struct {
 	Reason    string  `json:"reason"`
 	DryRun    bool    `json:"dry_run"`
 	Seconds   float64 `json:"seconds"`
+	Tracking  string  `json:"tracking_run"`
 	Artifacts []struct {
 		Name   string `json:"name"`
 		SHA256 string `json:"sha256"`

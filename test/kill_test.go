@@ -21,11 +21,11 @@ func TestKilledInEachStage(t *testing.T) {
 	undisturbed.want(0, &want, request("same")...)
 	events := unique(undisturbed.stream())
 
-	for _, service := range []string{"featurizer", "trainer", "evaluator", "gate"} {
+	for _, service := range services {
 		for _, point := range []string{"received", "handled", "stored", "published"} {
 			t.Run(service+"."+point, func(t *testing.T) {
 				s := newStack(t)
-				s.killedAt(service + "." + point)
+				s.killedAt(service+"."+point, request("same")...)
 				var got runDetail
 				s.want(0, &got, request("same")...)
 				if got.Status != "promoted" || got.Version != 1 || !maps.Equal(got.digests(), want.digests()) {
@@ -38,13 +38,13 @@ func TestKilledInEachStage(t *testing.T) {
 }
 
 // killedAt runs the request on an all-in-one with a fault that kills it at point.
-func (s *aStack) killedAt(point string) {
+func (s *aStack) killedAt(point string, request ...string) {
 	s.t.Helper()
 	once := filepath.Join(s.dir, "fault")
 	s.env = append(s.env, fmt.Sprintf("CHURN_FAULT=%s:1", point), "CHURN_FAULT_ONCE="+once)
 	up := s.background("churnctl", "--env-file", "", "up", "--serve=false")
 	s.awaitStack()
-	s.want(0, nil, request("same", "--wait=false")...)
+	s.want(0, nil, append(request, "--wait=false")...)
 	watchdog := time.AfterFunc(time.Minute, func() { _ = up.Process.Signal(syscall.SIGQUIT) })
 	defer watchdog.Stop()
 	_ = up.Wait() // how it ended is in its state

@@ -18,6 +18,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "4") // tests mostly wait for processes
 	flag.Parse()
 	os.Exit(setUp(m))
 }
@@ -30,6 +31,7 @@ func setUp(m *testing.M) int {
 	}
 	for need, how := range map[string]string{
 		"build/lightgbm":                         "make lightgbm",
+		"build/realstack":                        "make realstack",
 		"services/modelservice/.venv/bin/python": "make modelservice-dev",
 	} {
 		if _, err := os.Stat(filepath.Join(root, need)); err != nil {

@@ -8,9 +8,34 @@ import (
 	"testing"
 )
 
-func TestRetrainPromotesAndComparesWithTheChampion(t *testing.T) {
+// scenarios are what a user of any stack may rely on.
+var scenarios = map[string]func(*testing.T, *aStack){
+	"promoted-then-compared": promotedThenCompared,
+	"same-request-twice":     sameRequestTwice,
+	"request-id-reused":      requestIDReused,
+	"no-signal":              noSignalIsRejected,
+	"dry-run":                dryRunChangesNothing,
+	"stages-by-hand":         stagesByHand,
+	"bad-file":               badFileFailsTheRun,
+}
+
+func TestScenarios(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			stack := kind.begin(t)
+			for name, holds := range scenarios {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					holds(t, stack(t, name))
+				})
+			}
+		})
+	}
+}
+
+func promotedThenCompared(t *testing.T, s *aStack) {
 	var first, second runDetail
 	s.want(0, &first, request("first")...)
 	if first.Status != "promoted" || first.Version != 1 || first.Champion != 0 {
@@ -25,9 +50,7 @@ func TestRetrainPromotesAndComparesWithTheChampion(t *testing.T) {
 	}
 }
 
-func TestTheSameRequestTwiceIsOneRun(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
+func sameRequestTwice(t *testing.T, s *aStack) {
 	var first, again runDetail
 	s.want(0, &first, request("same")...)
 	s.want(0, &again, "retrain", "--data", telco(), "--request-id", "same", "--git-sha", "abc", "--requested-by", "test") // at another time
@@ -42,9 +65,7 @@ func TestTheSameRequestTwiceIsOneRun(t *testing.T) {
 	}
 }
 
-func TestARequestIDUsedForAnotherRequestIsRefused(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
+func requestIDReused(t *testing.T, s *aStack) {
 	s.want(0, nil, request("same")...)
 	r := s.want(4, nil, request("same", "--num-leaves", "7")...)
 	if !strings.Contains(r.stdout, "reused") {
@@ -74,9 +95,7 @@ func TestTwoCleanStatesGiveEqualArtifactsAndEvents(t *testing.T) {
 	compareStreams(t, streams[0], streams[1])
 }
 
-func TestNoSignalIsRejectedAndTheChampionStays(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
+func noSignalIsRejected(t *testing.T, s *aStack) {
 	s.want(0, nil, request("champion")...)
 	var d runDetail
 	s.want(3, &d, "retrain", "--data", noSignal(t), "--request-id", "noise")
@@ -93,9 +112,7 @@ func TestNoSignalIsRejectedAndTheChampionStays(t *testing.T) {
 	}
 }
 
-func TestDryRunChangesNothing(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
+func dryRunChangesNothing(t *testing.T, s *aStack) {
 	var d runDetail
 	s.want(0, &d, request("dry", "--dry-run")...)
 	if d.Status != "rejected" || !d.DryRun {
@@ -108,9 +125,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 	}
 }
 
-func TestStagesByHand(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
+func stagesByHand(t *testing.T, s *aStack) {
 	var service, features, trained, evaluated, decided runDetail
 	s.want(0, &features, "stage", "featurize", "--data", telco(), "--test-split", "0.25")
 	s.want(0, &trained, "stage", "train", "--run", features.Run, "--num-leaves", "31")
@@ -128,11 +143,25 @@ func TestStagesByHand(t *testing.T) {
 	}
 
 	// By hand and through the services, the same settings give the same model.
-	other := newStack(t)
-	other.want(0, &service, request("service", "--test-split", "0.25", "--num-leaves", "31")...)
+	s.want(0, &service, request("service", "--register-name", "other", "--test-split", "0.25", "--num-leaves", "31")...)
 	if service.digests()["trainer/model.txt"] != trained.digests()["trainer/model.txt"] {
 		t.Errorf("the model by hand differs from the services'")
 	}
+}
+
+func badFileFailsTheRun(t *testing.T, s *aStack) {
+	header, rows := telcoLines(t)
+	rows[1] = rows[1][:strings.LastIndex(rows[1], ",")] + ",Maybe"
+	file := writeCSV(t, strings.Join(append([]string{header}, rows...), "\n"))
+	var d runDetail
+	s.want(4, &d, "retrain", "--data", file)
+	if d.Status != "failed" || !strings.Contains(d.Reason, "line 3") {
+		t.Errorf("status %s, reason %q", d.Status, d.Reason)
+	}
+	if letters := s.want(0, nil, "events", "dlq.featurizer", "-o", "json").stdout; strings.Count(letters, "\n") != 1 {
+		t.Errorf("dead letters: %s", letters)
+	}
+	s.want(0, nil, request("next")...)
 }
 
 // noSignal returns the Telco file with its labels shuffled.

@@ -38,7 +38,7 @@ func TestSeparateProcessesGiveTheSameDigests(t *testing.T) {
 	alone.want(0, &one, request("same")...)
 
 	cluster := clusterStack(t)
-	for _, service := range []string{"featurizer", "trainer", "evaluator", "gate"} {
+	for _, service := range services {
 		cluster.background(service)
 	}
 	cluster.want(0, &four, request("same")...)

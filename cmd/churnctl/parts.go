@@ -51,9 +51,12 @@ func (a *app) open(ctx context.Context, m mode) (*parts, error) {
 	return a.own(ctx, m)
 }
 
-// clusterPatience is how long a command waits for a cluster that is away.
-// Services wait for ever.
-const clusterPatience = 6 * time.Second
+// How long a command waits for a cluster that is away, and for one that is there
+// to have its topics made. Services wait for ever.
+const (
+	reachPatience     = 6 * time.Second
+	provisionPatience = time.Minute
+)
 
 // cluster opens the pipeline that the environment names. What writes to it finds
 // topics and bucket there, even before any service has run.
@@ -62,16 +65,25 @@ func (a *app) cluster(ctx context.Context, m mode) (*parts, error) {
 	if err != nil || m == readOnly {
 		return p, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, clusterPatience)
-	defer cancel()
 	var users []churn.Service
 	if m != storeOnly {
 		users = []churn.Service{doctor.Client}
 	}
-	if err := service.Provision(ctx, p.Parts, p.bus, users...); err != nil {
+	if err := p.provision(ctx, users); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
+}
+
+func (p *parts) provision(ctx context.Context, users []churn.Service) error {
+	reach, cancel := context.WithTimeout(ctx, reachPatience)
+	defer cancel()
+	if err := service.Reach(reach, p.Parts, p.bus); err != nil {
+		return err
+	}
+	ctx, cancel = context.WithTimeout(ctx, provisionPatience)
+	defer cancel()
+	return service.Provision(ctx, p.Parts, p.bus, users...)
 }
 
 // connect opens the parts that the configuration names.

@@ -93,6 +93,23 @@ func run(ctx context.Context, p Parts, b bus.Bus, runners []*stage.Runner) error
 	return g.Wait()
 }
 
+// Reach waits until broker and object store answer, until ctx is done. A part
+// that refuses is an error at once, of kind Denied.
+func Reach(ctx context.Context, p Parts, b bus.Bus) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return await(ctx, p.Log, "broker", b.Ping) })
+	g.Go(func() error {
+		return await(ctx, p.Log, "object store", func(ctx context.Context) error {
+			err := p.Store.Ping(ctx)
+			if churn.IsKind(err, churn.Transient) || churn.IsKind(err, churn.Denied) {
+				return err
+			}
+			return nil // that the bucket is missing is for Provision to mend
+		})
+	})
+	return g.Wait()
+}
+
 // Provision makes the topics of the services and the bucket, where they are
 // missing, and sees that every part lets the services in. Parts that are away
 // are waited for, until ctx is done; one that refuses is an error at once, of
