@@ -61,6 +61,7 @@ const password = "hunter2-hunter2" // of everyone, and in no output
 type guarded struct {
 	kafka   *realstack.Broker
 	store   *realstack.Store
+	mlflow  *realstack.Tracking
 	healthy settings
 }
 
@@ -70,14 +71,17 @@ func startGuarded(t *testing.T) guarded {
 		users[name] = password
 	}
 	g := guarded{
-		kafka: realstack.Kafka(t, realstack.KafkaConfig{Secure: true, Users: users}),
-		store: realstack.MinIO(t, realstack.MinIOConfig{TLS: true}),
+		kafka:  realstack.Kafka(t, realstack.KafkaConfig{Secure: true, Users: users}),
+		store:  realstack.MinIO(t, realstack.MinIOConfig{TLS: true}),
+		mlflow: realstack.MLflow(t, realstack.MLflowConfig{TLS: true, Username: "admin", Password: password}),
 	}
 	g.healthy = settings{
 		"KAFKA_BROKERS": g.kafka.SecureAddr, "KAFKA_TLS_CA": g.kafka.CAFile,
 		"KAFKA_SASL_MECHANISM": "SCRAM-SHA-512", "KAFKA_USERNAME": "everything", "KAFKA_PASSWORD": password,
 		"MLFLOW_S3_ENDPOINT_URL": g.store.Endpoint, "AWS_CA_BUNDLE": g.store.CAFile,
 		"AWS_ACCESS_KEY_ID": g.store.AccessKey, "AWS_SECRET_ACCESS_KEY": g.store.SecretKey,
+		"MLFLOW_TRACKING_URI": g.mlflow.URI, "MLFLOW_TRACKING_SERVER_CERT_PATH": g.mlflow.CAFile,
+		"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": password,
 		"LOG_FORMAT": "json", "HTTP_ADDR": "off",
 	}
 	g.provision(t)
@@ -212,6 +216,12 @@ func (g guarded) testWrong(t *testing.T) {
 		"S3 CA":             {settings{"AWS_CA_BUNDLE": otherCA}, []string{"AWS_CA_BUNDLE"}, anyone},
 		"S3 without TLS":    {settings{"MLFLOW_S3_ENDPOINT_URL": strings.Replace(g.store.Endpoint, "https", "http", 1)}, []string{"MLFLOW_S3_ENDPOINT_URL", "https"}, anyone},
 		"S3 where Kafka is": {settings{"MLFLOW_S3_ENDPOINT_URL": "http://" + g.kafka.Addr}, []string{"MLFLOW_S3_ENDPOINT_URL"}, "featurizer --check, doctor, retrain"},
+
+		"MLflow password":    {settings{"MLFLOW_TRACKING_PASSWORD": "not-it"}, []string{"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"}, goOnly},
+		"MLflow token":       {settings{"MLFLOW_TRACKING_USERNAME": "", "MLFLOW_TRACKING_PASSWORD": "", "MLFLOW_TRACKING_TOKEN": "not-it"}, []string{"MLFLOW_TRACKING_TOKEN"}, goOnly},
+		"MLflow CA":          {settings{"MLFLOW_TRACKING_SERVER_CERT_PATH": otherCA}, []string{"MLFLOW_TRACKING_SERVER_CERT_PATH"}, goOnly},
+		"MLflow without TLS": {settings{"MLFLOW_TRACKING_URI": strings.Replace(g.mlflow.URI, "https", "http", 1)}, []string{"MLFLOW_TRACKING_URI"}, "featurizer --check, doctor, retrain"},
+		"MLflow away":        {settings{"MLFLOW_TRACKING_URI": "https://127.0.0.1:1"}, []string{"MLFLOW_TRACKING_URI"}, "featurizer --check, doctor, retrain"},
 
 		"Kafka away": {settings{"KAFKA_BROKERS": "127.0.0.1:1"}, []string{"KAFKA_BROKERS"}, "featurizer --check, doctor, retrain"},
 		"S3 away":    {settings{"MLFLOW_S3_ENDPOINT_URL": "https://127.0.0.1:1"}, []string{"MLFLOW_S3_ENDPOINT_URL"}, "featurizer --check, doctor, retrain"},

@@ -93,20 +93,22 @@ func run(ctx context.Context, p Parts, b bus.Bus, runners []*stage.Runner) error
 	return g.Wait()
 }
 
-// Reach waits until broker and object store answer, until ctx is done. A part
-// that refuses is an error at once, of kind Denied.
+// Reach waits until every part answers, until ctx is done. One that refuses is an
+// error at once, of kind Denied.
 func Reach(ctx context.Context, p Parts, b bus.Bus) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return await(ctx, p.Log, "broker", b.Ping) })
-	g.Go(func() error {
-		return await(ctx, p.Log, "object store", func(ctx context.Context) error {
-			err := p.Store.Ping(ctx)
+	answers := func(ping func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error {
+			err := ping(ctx)
 			if churn.IsKind(err, churn.Transient) || churn.IsKind(err, churn.Denied) {
 				return err
 			}
-			return nil // that the bucket is missing is for Provision to mend
-		})
-	})
+			return nil // what is missing is for Provision to make
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return await(ctx, p.Log, "broker", answers(b.Ping)) })
+	g.Go(func() error { return await(ctx, p.Log, "object store", answers(p.Store.Ping)) })
+	g.Go(func() error { return await(ctx, p.Log, "registry", answers(p.Registry.Ping)) })
 	return g.Wait()
 }
 
