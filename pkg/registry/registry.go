@@ -87,6 +87,7 @@ type Entry struct {
 	Series    map[string][]float64 // metric per iteration, from iteration 1
 	Artifacts map[string]*blob.Artifact
 	Ends      bool // the run has come to its end
+	Failed    bool // and failed
 }
 
 // Tracker records runs for people. Names are as a Registry's.

@@ -69,7 +69,7 @@ func runners(p Parts, b bus.Bus, stages []stage.Stage) []*stage.Runner {
 		rs[i] = stage.NewRunner(s, stage.Options{
 			Log: b, Store: p.Store, Prefix: p.Config.TopicPrefix,
 			Concurrency: p.Config.Concurrency, Timeout: p.Config.Timeout,
-			Logger: p.Log, Tracer: p.Tracer, Metrics: metrics,
+			Failed: failed(p.Tracker), Logger: p.Log, Tracer: p.Tracer, Metrics: metrics,
 		})
 	}
 	return rs

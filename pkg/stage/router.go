@@ -16,6 +16,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/stage/fault"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 // Log is what a Runner needs of a bus.
@@ -37,6 +38,10 @@ type Options struct {
 	InPlace Backoff       // 6 attempts, from 100 ms; an Ordered stage's are unlimited
 	Delay   time.Duration // in the retry topic, the same for every record; 15 s
 	Rounds  int           // through the retry topic before the dead letter; 20; negative for none
+
+	// Failed is told of a run before its end by failure is published; it may be
+	// told again. A part that it needs is waited for; its other errors are logged.
+	Failed func(ctx context.Context, e event.Event, f *eventv1.RunFailed) error // none
 
 	Logger  *zap.Logger          // none
 	Tracer  trace.TracerProvider // none
@@ -255,7 +260,11 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 	dead := deadLetter(d, r.deadLetterTopic(), r.group(), why, time.Now())
 	records := []bus.Record{dead}
 	if e != nil && !isForeign(why) {
-		end, err := event.Encode(runFailed(r.stage.Service, *e, why, d.attempts), r.options.Prefix)
+		failure := runFailed(r.stage.Service, *e, why, d.attempts)
+		if err := r.tell(ctx, d, *e, failure); err != nil {
+			return err
+		}
+		end, err := event.Encode(failure, r.options.Prefix)
 		if err != nil {
 			return err
 		}
@@ -273,6 +282,19 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 		log = r.eventLog(d, *e)
 	}
 	log.Error("given up", zap.String("kind", kind), zap.Int("attempts", d.attempts), zap.String("error", message(why)))
+	return nil
+}
+
+// tell tells Failed of the run's end.
+func (r *Runner) tell(ctx context.Context, d *delivery, e, end event.Event) error {
+	if r.options.Failed == nil {
+		return nil
+	}
+	err := r.options.Failed(ctx, e, end.Data.(*eventv1.RunFailed))
+	if err == nil || ofParts(err) {
+		return err
+	}
+	r.eventLog(d, e).Warn("the failure of the run is not recorded", zap.Error(err))
 	return nil
 }
 

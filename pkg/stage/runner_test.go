@@ -564,6 +564,38 @@ func TestDeadLetterThatCannotBeWritten(t *testing.T) {
 	})
 }
 
+// Whoever keeps a record of runs is told of a failure before anything says that
+// the record is done with; if a part is away for that, it is waited for.
+func TestFailuresAreTold(t *testing.T) {
+	simulate(t, func(w *world) {
+		away, told := true, 0
+		w.options.Failed = func(_ context.Context, e event.Event, f *eventv1.RunFailed) error {
+			if away {
+				return transient()
+			}
+			if told++; e.ID != "1" || f.GetStage() != "featurizer" || f.GetMessage() == "" {
+				t.Errorf("told of %s: %v", e.ID, f)
+			}
+			return broken() // which is no reason to hold up others
+		}
+		h, _ := failing(1<<40, invalid())
+		_, stop := w.start(featurizer(h))
+		defer stop()
+		w.publish(w.record(request("1")), garbage("of no run"))
+		w.pass(time.Hour)
+		w.count(failures, 0)
+		w.committed(in, 0)
+		away = false
+		w.pass(anInterval)
+		w.committed(in, 2)
+		w.count(failures, 1)
+		w.count(dead, 2)
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+	})
+}
+
 // A stop in the middle of a handler leaves the record; whoever comes next does
 // it.
 func TestStopInTheMiddle(t *testing.T) {

@@ -265,6 +265,13 @@ func recorded(t *testing.T, s server) {
 	if m.Info.Status != "FINISHED" || m.Info.Ended == 0 {
 		t.Errorf("the run has ended, and is %+v", m.Info)
 	}
+	r.Run = "run-2"
+	if id, err = tracker.Track(t.Context(), r, registry.Entry{Stage: "trainer-failed", Ends: true, Failed: true}); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.run(t, id); m.Info.Status != "FAILED" || m.Info.Ended == 0 {
+		t.Errorf("the run has failed, and is %+v", m.Info)
+	}
 	if got := table(m.Data.Params); got["num_leaves"] != "64" || got["gate.num_leaves"] != "31" || got["outcome"] != "promoted" {
 		t.Errorf("the parameters are %v", got)
 	}

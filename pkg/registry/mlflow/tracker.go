@@ -60,7 +60,7 @@ func (t *Tracker) record(ctx context.Context, m *run, r registry.Run, e registry
 		}
 	}
 	if e.Ends {
-		if err := t.end(ctx, m); err != nil {
+		if err := t.end(ctx, m, e.Failed); err != nil {
 			return err
 		}
 	}
@@ -69,10 +69,14 @@ func (t *Tracker) record(ctx context.Context, m *run, r registry.Run, e registry
 }
 
 // end ends the run, now: MLflow shows people how long it took.
-func (t *Tracker) end(ctx context.Context, m *run) error {
+func (t *Tracker) end(ctx context.Context, m *run, failed bool) error {
+	status := "FINISHED"
+	if failed {
+		status = "FAILED"
+	}
 	now := time.Now().UnixMilli() //nolint:forbidigo // for people; in no artifact
 	return t.runs.client.change(ctx, "POST", "runs/update", "end",
-		map[string]any{"run_id": m.Info.ID, "status": "FINISHED", "end_time": now}, nil)
+		map[string]any{"run_id": m.Info.ID, "status": status, "end_time": now}, nil)
 }
 
 // recording gives an error the kind that it has for a stage. What is not there

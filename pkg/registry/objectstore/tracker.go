@@ -39,6 +39,7 @@ type tracked struct {
 	Series     map[string][]float64      `json:"series,omitempty"`
 	Artifacts  map[string]*blob.Artifact `json:"artifacts,omitempty"`
 	Ends       bool                      `json:"ends,omitempty"`
+	Failed     bool                      `json:"failed,omitempty"`
 }
 
 // Track implements registry.Tracker. The id is the run's without dashes, which
@@ -57,7 +58,7 @@ func (t *Tracker) Track(ctx context.Context, r registry.Run, e registry.Entry) (
 	}
 	data, err := json.MarshalIndent(tracked{
 		ID: id, Run: r.Run, Trial: r.Trial, Experiment: r.Experiment, Name: r.Name, Started: r.Started.UTC(), Tags: r.Tags,
-		Stage: e.Stage, Params: e.Params, Metrics: e.Metrics, Step: e.Step, Series: e.Series, Artifacts: e.Artifacts, Ends: e.Ends,
+		Stage: e.Stage, Params: e.Params, Metrics: e.Metrics, Step: e.Step, Series: e.Series, Artifacts: e.Artifacts, Ends: e.Ends, Failed: e.Failed,
 	}, "", "  ")
 	if err != nil { // a number that JSON does not have
 		return "", churn.Errorf(op, churn.Invalid, "what the %s has to say of run %s cannot be recorded: %w", e.Stage, r.Run, err)
