@@ -29,7 +29,7 @@ const (
 // out of the sources: those of a Vec are known only once they are used.
 func metrics(t *testing.T) map[string][]string {
 	t.Helper()
-	quoted := regexp.MustCompile(`"([a-z_]+)"`)
+	quoted := regexp.MustCompile(`"([a-z_0-9]+)"`)
 	all := map[string][]string{"process_cpu_seconds_total": {}, "process_resident_memory_bytes": {}}
 	find := func(file string, metric *regexp.Regexp) {
 		for _, m := range metric.FindAllStringSubmatch(string(read(t, inRepo(file))), -1) {
@@ -89,6 +89,28 @@ func checkExpression(t *testing.T, where, expression string) {
 		if !slices.Contains(known, label) {
 			t.Errorf("%s: %s has no label %s, but %v", where, expression, label, known)
 		}
+	}
+}
+
+// Every metric of the pipeline's own is documented, with its labels.
+func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
+	_, doc, _ := strings.Cut(string(read(t, inRepo("docs/observability.md"))), "<!-- metrics -->")
+	documented := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| (\\w+) \\| ([^|]*)\\|").FindAllStringSubmatch(doc, -1) {
+		documented[row[1]] = strings.TrimSpace(row[3])
+	}
+	for name, labels := range metrics(t) {
+		if strings.HasPrefix(name, "process_") {
+			continue
+		}
+		if got, is := documented[name]; !is || got != strings.Join(labels, ", ") {
+			t.Errorf("docs/observability.md says of %s that its labels are %q; they are %q", name, got, labels)
+		}
+		delete(documented, name)
+	}
+	if len(documented) > 0 {
+		t.Errorf("docs/observability.md has what there is not: %v", documented)
 	}
 }
 

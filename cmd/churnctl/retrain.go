@@ -8,8 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/asfotec/churn/pkg/config"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/fold"
+	"github.com/asfotec/churn/pkg/obs"
+	"github.com/asfotec/churn/pkg/stage"
 )
 
 func retrainCmd(a *app) *cobra.Command {
@@ -66,7 +69,7 @@ func (a *app) publishOnly(ctx context.Context, p *parts, e event.Event) error {
 	if p.stack != nil {
 		return usageErrorf("--wait=false needs services that outlive this command: start them with `churnctl up`, or set KAFKA_BROKERS")
 	}
-	if err := p.publish(ctx, e); err != nil {
+	if err := a.request(ctx, p, e); err != nil {
 		return err
 	}
 	if a.json() {
@@ -83,7 +86,7 @@ func (a *app) retrain(ctx context.Context, p *parts, request event.Event) (*fold
 	if err != nil {
 		return nil, err
 	}
-	if err := p.publish(ctx, request); err != nil {
+	if err := a.request(ctx, p, request); err != nil {
 		return nil, err
 	}
 	view := newView(a, request)
@@ -96,6 +99,23 @@ func (a *app) retrain(ctx context.Context, p *parts, request event.Event) (*fold
 		return nil, err
 	}
 	return run, a.showEnd(run, view.tracking, time.Since(started))
+}
+
+// request puts a request on the log, and begins the trace of its run.
+func (a *app) request(ctx context.Context, p *parts, request event.Event) error {
+	o, err := obs.New(ctx, obs.Config{Service: string(client), Version: config.Version, Endpoint: a.config.OTLPEndpoint})
+	if err != nil {
+		return err
+	}
+	r, end, err := stage.Request(ctx, o.Tracer, request, p.prefix)
+	if err != nil {
+		return err
+	}
+	err = p.bus.Publish(ctx, r)
+	end(err)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return errors.Join(err, o.Close(ctx))
 }
 
 // publish puts one event on the log.

@@ -39,7 +39,7 @@ type Obs struct {
 
 // New sets everything up. Logs go to standard error.
 func New(ctx context.Context, c Config) (*Obs, error) {
-	o := &Obs{Log: NewLogger(c), Metrics: newMetrics()}
+	o := &Obs{Log: NewLogger(c), Metrics: newMetrics(c.Version)}
 	var err error
 	if o.Tracer, o.flush, err = newTracer(ctx, c, o.Log); err != nil {
 		return nil, churn.E("obs.New", churn.Invalid, err)
@@ -83,8 +83,12 @@ func encoder(format string) zapcore.Encoder {
 	return zapcore.NewJSONEncoder(e)
 }
 
-func newMetrics() *prometheus.Registry {
+func newMetrics(version string) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "churn_build_info", Help: "1, with the version of the program.",
+	}, []string{"version"})
+	build.WithLabelValues(version).Set(1)
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
 	return r
 }

@@ -25,7 +25,7 @@ func newTracer(ctx context.Context, c Config, log *zap.Logger) (trace.TracerProv
 		return nil, nil, err
 	}
 	otel.SetErrorHandler(quiet(log))
-	p := sdktrace.NewTracerProvider(
+	p := NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
 		sdktrace.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", c.Service),
@@ -33,6 +33,12 @@ func newTracer(ctx context.Context, c Config, log *zap.Logger) (trace.TracerProv
 		)),
 	)
 	return p, p.Shutdown, nil
+}
+
+// NewTracerProvider returns a provider whose root spans have the identity that
+// WithIdentity gives them.
+func NewTracerProvider(options ...sdktrace.TracerProviderOption) *sdktrace.TracerProvider {
+	return sdktrace.NewTracerProvider(append(options, sdktrace.WithIDGenerator(identities{}))...)
 }
 
 // quiet says once that the collector is away.

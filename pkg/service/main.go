@@ -137,7 +137,7 @@ func (p program) serve(ctx context.Context, c config.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close(), parts.Close()) }()
-	s, err := p.build(ctx, parts)
+	s, err := p.build(ctx, parts.Traced())
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/asfotec/churn/pkg/blob"
+	blobtraced "github.com/asfotec/churn/pkg/blob/traced"
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/config"
 	"github.com/asfotec/churn/pkg/doctor"
 	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/registry/traced"
 	"github.com/asfotec/churn/pkg/stage"
 )
 
@@ -56,6 +58,15 @@ func (p Parts) Close() error {
 	return nil
 }
 
+// Traced returns the parts with spans around what stages do with them, if there is
+// a Tracer.
+func (p Parts) Traced() Parts {
+	if p.Tracer != nil {
+		p.Store, p.Registry, p.Tracker = blobtraced.New(p.Store), traced.Registry{Registry: p.Registry}, traced.Tracker{Tracker: p.Tracker}
+	}
+	return p
+}
+
 // Run provisions what the stages need, and runs them until ctx is done; then it
 // returns nil. Parts that are away are waited for.
 func Run(ctx context.Context, p Parts, b bus.Bus, stages ...stage.Stage) error {
@@ -63,6 +74,7 @@ func Run(ctx context.Context, p Parts, b bus.Bus, stages ...stage.Stage) error {
 }
 
 func runners(p Parts, b bus.Bus, stages []stage.Stage) []*stage.Runner {
+	p = p.Traced()
 	metrics := stage.NewMetrics(p.Metrics)
 	rs := make([]*stage.Runner, len(stages))
 	for i, s := range stages {

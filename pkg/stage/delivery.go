@@ -18,6 +18,7 @@ type delivery struct {
 	rounds   int        // how often it was in the retry topic
 	first    time.Time  // when it failed first
 	due      time.Time  // not to be tried before
+	redriven bool       // it was a dead letter, and someone has it tried anew
 
 	span trace.SpanContext // in which it is handled, if it is traced
 }
@@ -64,7 +65,7 @@ func comeback(r bus.Record) *delivery {
 	d := &delivery{record: r}
 	from := retryPrefix
 	if h[retryTopic] == "" {
-		from = dlqPrefix
+		from, d.redriven = dlqPrefix, h[dlqTopic] != ""
 	}
 	if topic := h[from+fromTopic]; topic != "" && len(topic) <= longestTopic {
 		d.record.Topic = topic

@@ -17,6 +17,8 @@ type Metrics struct {
 	deadLetters *prometheus.CounterVec
 	inFlight    *prometheus.GaugeVec
 	seconds     *prometheus.HistogramVec
+	lag         *prometheus.GaugeVec
+	ends        *ends
 }
 
 // What became of a record.
@@ -45,9 +47,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "churn_event_seconds", Help: "From an event's arrival to its outputs' acknowledgement, retries in place included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 11),
 		}, []string{"service"}),
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "churn_consumer_lag", Help: "Records that the service's group has not committed, measured every 15 s.",
+		}, []string{"service", "topic"}),
+		ends: newEnds(),
 	}
 	if r != nil {
-		r.MustRegister(m.events, m.retries, m.deadLetters, m.inFlight, m.seconds)
+		r.MustRegister(m.events, m.retries, m.deadLetters, m.inFlight, m.seconds, m.lag, m.ends.runs, m.ends.version, m.ends.auc)
 	}
 	return m
 }

@@ -3,9 +3,13 @@ package stage
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/obs"
 	"github.com/asfotec/churn/pkg/stage/fault"
 )
 
@@ -15,16 +19,31 @@ func Publish(p bus.Publisher, prefix string, s churn.Service) Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
 			out, err := next.Handle(ctx, e)
-			if err != nil {
+			if err != nil || len(out) == 0 {
 				return nil, err
 			}
-			if err := publish(ctx, p, prefix, out); err != nil {
+			sending, sent := obs.Span(ctx, "send"+topics(out), trace.WithSpanKind(trace.SpanKindProducer),
+				trace.WithAttributes(attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.type", "send")))
+			err = publish(sending, p, prefix, out)
+			sent(err)
+			if err != nil {
 				return nil, err
 			}
 			fault.Point(string(s) + ".published")
 			return out, nil
 		})
 	}
+}
+
+// topics names the topics of the events, each after a blank.
+func topics(events []event.Event) string {
+	var names string
+	for i, e := range events {
+		if i == 0 || e.Topic != events[i-1].Topic {
+			names += " " + string(e.Topic)
+		}
+	}
+	return names
 }
 
 func publish(ctx context.Context, p bus.Publisher, prefix string, events []event.Event) error {

@@ -10,12 +10,12 @@ import (
 )
 
 // Recover turns a panic into an Internal error. The stack goes to the log alone.
-func Recover(log *zap.Logger) Middleware {
+func Recover() Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) (out []event.Event, err error) {
 			defer func() {
 				if p := recover(); p != nil {
-					log.Error("panic", zap.Any("panic", p), zap.String("run", e.Run()), zap.String("event", e.ID), zap.StackSkip("stack", 1))
+					Logger(ctx).Error("panic", zap.Any("panic", p), zap.StackSkip("stack", 1))
 					out, err = nil, churn.Errorf("stage.Recover", churn.Internal, "panic: %v", p)
 				}
 			}()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
@@ -98,10 +99,11 @@ func NewRunner(s Stage, o Options) *Runner {
 	}
 	r.handler = Chain(s.Handler,
 		o.Metrics.Observe(s.Service),
-		Trace(o.Tracer, s.Service),
+		Trace(o.Tracer, s.Service, r.group()),
+		r.logged,
 		Retry(o.InPlace, r.attemptFailed),
 		Deadline(o.Timeout),
-		Recover(r.log),
+		Recover(),
 		Publish(o.Log, o.Prefix, s.Service),
 		Tables(s.Tables),
 		Once(o.Store, s.Service), // before Validate: an id that is reused is not of the run
@@ -115,6 +117,7 @@ func NewRunner(s Stage, o Options) *Runner {
 // neither be handled nor put aside, it is not committed: Run pauses and
 // subscribes again, for as long as it takes.
 func (r *Runner) Run(ctx context.Context) error {
+	go r.measureLag(ctx)
 	again := Backoff{First: 500 * time.Millisecond, Longest: 30 * time.Second}
 	for n := 1; ; n++ {
 		start := time.Now()
@@ -142,15 +145,19 @@ func (r *Runner) Stalled() error {
 }
 
 func (r *Runner) subscribe(ctx context.Context) error {
+	concurrency := r.options.Concurrency + 1 // one may wait in the retry topic without taking a slot
+	return r.options.Log.Subscribe(ctx, r.group(), r.topics(), concurrency, r.record)
+}
+
+// topics are the names of those that the group reads.
+func (r *Runner) topics() []string {
 	topics := make([]string, len(r.stage.Topics))
 	for i, t := range r.stage.Topics {
 		topics[i] = t.Name(r.options.Prefix)
 	}
 	// An Ordered stage puts nothing into its retry topic, but people may: dead
 	// letters, to be tried anew.
-	topics = append(topics, r.retryTopic())
-	concurrency := r.options.Concurrency + 1 // one may wait in the retry topic without taking a slot
-	return r.options.Log.Subscribe(ctx, r.group(), topics, concurrency, r.record)
+	return append(topics, r.retryTopic())
 }
 
 // Service returns the service whose stage it runs.
@@ -196,6 +203,7 @@ func (r *Runner) delivered(ctx context.Context, d *delivery) error {
 	switch {
 	case err == nil:
 		r.count(d, outcomeDone)
+		r.options.Metrics.ends.published(out)
 		r.eventLog(d, e).Info("handled", zap.Int("outputs", len(out)), zap.Duration("took", time.Since(start)))
 		return nil
 	case ctx.Err() != nil:
@@ -228,6 +236,13 @@ func (r *Runner) decode(rec bus.Record) (event.Event, error) {
 	return e, nil
 }
 
+// logged gives the handler its Logger.
+func (r *Runner) logged(next Handler) Handler {
+	return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
+		return next.Handle(withLogger(ctx, r.eventLog(deliveryFrom(ctx), e)), e)
+	})
+}
+
 // attemptFailed notes a failed attempt.
 func (r *Runner) attemptFailed(ctx context.Context, e event.Event, err error) {
 	if ctx.Err() != nil {
@@ -240,6 +255,8 @@ func (r *Runner) attemptFailed(ctx context.Context, e event.Event, err error) {
 	d.failed(time.Now())
 	kind := churn.KindOf(err).String()
 	r.options.Metrics.retries.WithLabelValues(string(r.stage.Service), kind).Inc()
+	trace.SpanFromContext(ctx).AddEvent("attempt failed", trace.WithAttributes(
+		attribute.Int("churn.retry.attempts", d.attempts), attribute.String("error.type", kind), attribute.String("exception.message", message(err))))
 	r.eventLog(d, e).Warn("attempt failed", zap.Int("attempt", d.attempts), zap.String("kind", kind), zap.Error(err))
 }
 
@@ -259,6 +276,7 @@ func (r *Runner) putAside(ctx context.Context, d *delivery, e event.Event, why e
 func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why error) error {
 	dead := deadLetter(d, r.deadLetterTopic(), r.group(), why, time.Now())
 	records := []bus.Record{dead}
+	var ended []event.Event
 	if e != nil && !isForeign(why) {
 		failure := runFailed(r.stage.Service, *e, why, d.attempts)
 		if err := r.tell(ctx, d, *e, failure); err != nil {
@@ -269,12 +287,13 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 			return err
 		}
 		inject(trace.ContextWithSpanContext(ctx, d.span), &end)
-		records = append(records, end)
+		records, ended = append(records, end), append(ended, failure)
 	}
 	if err := r.options.Log.Publish(ctx, records...); err != nil {
 		return err
 	}
 	kind := churn.KindOf(why).String()
+	r.options.Metrics.ends.published(ended)
 	r.count(d, outcomeFailed)
 	r.options.Metrics.deadLetters.WithLabelValues(string(r.stage.Service), kind).Inc()
 	log := r.recordLog(d)
@@ -304,12 +323,4 @@ func (r *Runner) count(d *delivery, outcome string) {
 		topic = "other" // a forged header must not make new time series
 	}
 	r.options.Metrics.events.WithLabelValues(string(r.stage.Service), topic, outcome).Inc()
-}
-
-func (r *Runner) recordLog(d *delivery) *zap.Logger {
-	return r.log.With(zap.String("topic", d.record.Topic), zap.Int("partition", d.record.Partition), zap.Int64("offset", d.record.Offset))
-}
-
-func (r *Runner) eventLog(d *delivery, e event.Event) *zap.Logger {
-	return r.recordLog(d).With(zap.String("run", e.Run()), zap.String("event", e.ID), zap.String("trace", traceID(e)))
 }

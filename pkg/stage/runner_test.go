@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -568,12 +569,13 @@ func TestDeadLetterThatCannotBeWritten(t *testing.T) {
 // the record is done with; if a part is away for that, it is waited for.
 func TestFailuresAreTold(t *testing.T) {
 	simulate(t, func(w *world) {
-		away, told := true, 0
+		var up atomic.Bool
+		var told atomic.Int64
 		w.options.Failed = func(_ context.Context, e event.Event, f *eventv1.RunFailed) error {
-			if away {
+			if !up.Load() {
 				return transient()
 			}
-			if told++; e.ID != "1" || f.GetStage() != "featurizer" || f.GetMessage() == "" {
+			if told.Add(1); e.ID != "1" || f.GetStage() != "featurizer" || f.GetMessage() == "" {
 				t.Errorf("told of %s: %v", e.ID, f)
 			}
 			return broken() // which is no reason to hold up others
@@ -585,13 +587,13 @@ func TestFailuresAreTold(t *testing.T) {
 		w.pass(time.Hour)
 		w.count(failures, 0)
 		w.committed(in, 0)
-		away = false
+		up.Store(true)
 		w.pass(anInterval)
 		w.committed(in, 2)
 		w.count(failures, 1)
 		w.count(dead, 2)
-		if told != 1 {
-			t.Errorf("told %d times", told)
+		if told.Load() != 1 {
+			t.Errorf("told %d times", told.Load())
 		}
 	})
 }

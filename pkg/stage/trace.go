@@ -5,15 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/obs"
 )
 
 // Two contexts travel with an event. The plain traceparent header is that of the
@@ -22,43 +23,65 @@ import (
 
 var propagator = propagation.TraceContext{}
 
-// Trace makes a span for each event that is handled, below the span that
-// published it or, where there is none, the run's origin.
-func Trace(tp trace.TracerProvider, s churn.Service) Middleware {
-	tracer := tp.Tracer("github.com/asfotec/churn/pkg/stage")
+// replayAge is how old a record is that is not handled as part of its run, but
+// anew: the run's trace is long over.
+const replayAge = time.Hour
+
+// Trace makes a span for each event that is handled. It is below the span that
+// published the event; where nothing has said that there is one, it is the run's
+// first. An event that is replayed (a dead letter that is tried anew, or an old
+// record) begins a trace of its own with a link to the span that published it.
+func Trace(tp trace.TracerProvider, s churn.Service, group string) Middleware {
+	tracer := tp.Tracer(obs.Scope)
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
 			d := deliveryFrom(ctx)
-			ctx, span := tracer.Start(parent(ctx, d.record, e), string(s)+" "+string(e.Topic),
+			ctx, options := place(ctx, d, e)
+			ctx, span := tracer.Start(ctx, string(s)+" "+string(e.Topic), append(options,
 				trace.WithSpanKind(trace.SpanKindConsumer),
 				trace.WithAttributes(
 					attribute.String("churn.run", e.Run()),
+					attribute.Int("churn.retry.round", d.rounds),
+					attribute.Int("churn.retry.attempts", d.attempts),
 					attribute.String("cloudevents.event_id", e.ID),
+					attribute.String("messaging.system", "kafka"),
+					attribute.String("messaging.operation.type", "process"),
+					attribute.String("messaging.consumer.group.name", group),
 					attribute.String("messaging.destination.name", d.record.Topic),
 					attribute.Int("messaging.destination.partition.id", d.record.Partition),
 					attribute.Int64("messaging.kafka.offset", d.record.Offset),
-				))
-			defer span.End()
+				))...)
 			d.span = span.SpanContext()
 			out, err := next.Handle(ctx, e)
-			if err != nil {
-				span.RecordError(err)
-				span.SetStatus(codes.Error, churn.KindOf(err).String())
-			}
+			obs.End(span, err)
 			return out, err
 		})
 	}
 }
 
-// parent returns a context with the span that e follows from.
-func parent(ctx context.Context, r bus.Record, e event.Event) context.Context {
-	for _, tp := range []string{headerMap(r.Headers)["traceparent"], e.TraceParent} {
-		c := propagator.Extract(ctx, propagation.MapCarrier{"traceparent": tp})
-		if trace.SpanContextFromContext(c).IsValid() {
-			return c
-		}
+// place returns where the span of e belongs: a context with what it is below, and
+// links.
+func place(ctx context.Context, d *delivery, e event.Event) (context.Context, []trace.SpanStartOption) {
+	hop := remote(headerMap(d.record.Headers)["traceparent"])
+	first := remote(e.TraceParent)
+	above := hop
+	if !hop.IsValid() {
+		above = first
 	}
-	return ctx
+	switch {
+	case d.redriven || time.Since(d.record.Time) > replayAge:
+		return ctx, []trace.SpanStartOption{trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: above})}
+	case !hop.IsValid() && first.Equal(Origin(e.Run())) && d.rounds == 0: // nobody else begins it
+		return obs.WithIdentity(ctx, first), []trace.SpanStartOption{trace.WithNewRoot()}
+	}
+	return trace.ContextWithRemoteSpanContext(ctx, above), nil
+}
+
+// remote returns the span that a traceparent names; one that names none is not
+// valid.
+func remote(traceparent string) trace.SpanContext {
+	ctx := propagator.Extract(context.Background(), propagation.MapCarrier{"traceparent": traceparent})
+	return trace.SpanContextFromContext(ctx)
 }
 
 // inject adds the context of the hop to a record.
@@ -70,9 +93,12 @@ func inject(ctx context.Context, r *bus.Record) {
 	}
 }
 
-// origin returns the trace context of a run whose request came without one. It
+// Origin returns the first span of a run whose request came without a trace. It
 // follows from the run's id, so that the run's events are the same wherever and
 // whenever they are made.
+func Origin(run string) trace.SpanContext { return remote(origin(run)) }
+
+// origin returns the Origin as a traceparent.
 func origin(run string) string {
 	sum := sha256.Sum256([]byte("origin of run " + run))
 	id, err := hex.DecodeString(strings.ReplaceAll(run, "-", ""))
@@ -82,10 +108,16 @@ func origin(run string) string {
 	return "00-" + hex.EncodeToString(id) + "-" + hex.EncodeToString(sum[:8]) + "-01"
 }
 
-// traceID returns the id of the run's trace, for the log.
-func traceID(e event.Event) string {
-	if parts := strings.Split(e.TraceParent, "-"); len(parts) == 4 {
-		return parts[1]
+// Request begins the trace of a run that is about to be requested, and returns the
+// request's record with it. The span is over when end is called.
+func Request(ctx context.Context, tp trace.TracerProvider, e event.Event, prefix string) (r bus.Record, end func(error), err error) {
+	if r, err = event.Encode(e, prefix); err != nil {
+		return r, nil, err
 	}
-	return ""
+	ctx, span := tp.Tracer(obs.Scope).Start(obs.WithIdentity(ctx, Origin(e.Run())), "retrain "+e.Key, //nolint:contextcheck // Origin only parses
+		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(attribute.String("churn.run", e.Run()), attribute.String("cloudevents.event_id", e.ID),
+			attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", r.Topic)))
+	inject(ctx, &r)
+	return r, func(err error) { obs.End(span, err) }, nil
 }

@@ -2,11 +2,14 @@ package stage_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
@@ -38,34 +41,25 @@ func TestOneTrace(t *testing.T) {
 		e := request("1")
 		e.TraceParent = origin
 		chain(w, e)
-		spans := w.spans.Ended()
-		if len(spans) != 2 {
-			t.Fatalf("%d spans", len(spans))
-		}
-		first, second := spans[0], spans[1]
-		if first.Name() != "featurizer retrain-requested" || second.Name() != "gate approval-decided" {
-			t.Errorf("the spans are %s and %s", first.Name(), second.Name())
-		}
-		for _, s := range spans {
+		w.tree(
+			"00f067aa0ba902b7 > featurizer retrain-requested",
+			"featurizer retrain-requested > send approval-decided",
+			"send approval-decided > gate approval-decided",
+		)
+		for _, s := range w.spans.Ended() {
 			if got := s.SpanContext().TraceID().String(); got != origin[3:35] {
 				t.Errorf("%s is of trace %s", s.Name(), got)
 			}
 		}
-		if got := first.Parent().SpanID().String(); got != origin[36:52] {
-			t.Errorf("the first is below %s, not the origin", got)
-		}
-		if second.Parent().SpanID() != first.SpanContext().SpanID() {
-			t.Errorf("the second is below %s, not the first", second.Parent().SpanID())
-		}
-		for topic, span := range map[string]sdktrace.ReadOnlySpan{churn.ApprovalDecided.Name(prefix): first, failures: second} {
+		for topic, span := range map[string]string{churn.ApprovalDecided.Name(prefix): "send approval-decided", failures: "gate approval-decided"} {
 			r := w.count(topic, 1)[0]
 			w.headers(r, map[string]string{
 				"ce_traceparent": origin,
-				"traceparent":    "00-" + origin[3:35] + "-" + span.SpanContext().SpanID().String() + "-01",
+				"traceparent":    "00-" + origin[3:35] + "-" + w.span(span).SpanContext().SpanID().String() + "-01",
 			})
 		}
-		if second.Status().Code != codes.Error || second.Status().Description != "invalid" || len(second.Events()) != 1 {
-			t.Errorf("the failed span's status is %v", second.Status())
+		if failed := w.span("gate approval-decided"); failed.Status().Code != codes.Error || failed.Status().Description != "invalid" || len(failed.Events()) != 2 {
+			t.Errorf("the failed span's status is %v, its events %v", failed.Status(), failed.Events())
 		}
 		letter := w.count(churn.Gate.DeadLetterTopic().Name(prefix), 1)[0]
 		if header(letter, "traceparent") != header(w.log.records(churn.ApprovalDecided.Name(prefix))[0], "traceparent") {
@@ -74,8 +68,52 @@ func TestOneTrace(t *testing.T) {
 	})
 }
 
+// span returns the only ended span of the name.
+func (w *world) span(name string) (found sdktrace.ReadOnlySpan) {
+	w.Helper()
+	for _, s := range w.spans.Ended() {
+		if s.Name() == name {
+			if found != nil {
+				w.Fatalf("there are several spans %q", name)
+			}
+			found = s
+		}
+	}
+	if found == nil {
+		w.Fatalf("there is no span %q", name)
+	}
+	return found
+}
+
+// tree checks what is below what: "above > below", by name, or by id where the
+// span above is none of these.
+func (w *world) tree(want ...string) {
+	w.Helper()
+	names := map[trace.SpanID]string{}
+	for _, s := range w.spans.Ended() {
+		names[s.SpanContext().SpanID()] = s.Name()
+	}
+	var got []string
+	for _, s := range w.spans.Ended() {
+		above := names[s.Parent().SpanID()]
+		switch {
+		case above != "":
+		case s.Parent().IsValid():
+			above = s.Parent().SpanID().String()
+		default:
+			above = "nothing"
+		}
+		got = append(got, above+" > "+s.Name())
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		w.Errorf("the spans are\n%s", strings.Join(got, "\n"))
+	}
+}
+
 // A request without a trace, or with one that makes no sense, gets an origin that
-// follows from its run: everywhere the same.
+// follows from its run: everywhere the same. The first span is that origin.
 func TestOriginFollowsFromTheRun(t *testing.T) {
 	var origins []string
 	for range 2 {
@@ -87,14 +125,121 @@ func TestOriginFollowsFromTheRun(t *testing.T) {
 			w.publish(r)
 			w.settle()
 			origins = append(origins, w.events(out)[0].TraceParent)
-			if got, run := w.spans.Ended()[0].SpanContext().TraceID().String(), churn.RunID("1"); got != strings.ReplaceAll(run, "-", "") {
-				t.Errorf("run %s is traced as %s", run, got)
+			w.tree("nothing > featurizer retrain-requested", "featurizer retrain-requested > send features-ready")
+			first := w.span("featurizer retrain-requested").SpanContext()
+			if !first.Equal(stage.Origin(churn.RunID("1")).WithRemote(false)) || first.TraceID().String() != strings.ReplaceAll(churn.RunID("1"), "-", "") {
+				t.Errorf("the first span is %v", first)
 			}
 		})
 	}
 	if origins[0] == "" || origins[0] != origins[1] {
 		t.Errorf("the origins are %v", origins)
 	}
+}
+
+// A request that is made here has its span above all of the run's.
+func TestRequestBeginsTheTrace(t *testing.T) {
+	simulate(t, func(w *world) {
+		e := request("1")
+		r, end, err := stage.Request(t.Context(), w.options.Tracer, e, prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end(nil)
+		_, stop := w.start(featurizer(answer))
+		defer stop()
+		w.publish(r)
+		w.settle()
+		w.tree("nothing > retrain m", "retrain m > featurizer retrain-requested", "featurizer retrain-requested > send features-ready")
+		if got := w.events(out)[0].TraceParent; !strings.Contains(got, w.span("retrain m").SpanContext().SpanID().String()) {
+			t.Errorf("the origin is %s", got)
+		}
+	})
+}
+
+// What comes back from the retry topic is of the same trace; what is replayed, as a
+// dead letter or long afterwards, begins one of its own that is linked.
+func TestRetriesAreBelowAndReplaysAreLinked(t *testing.T) {
+	simulate(t, func(w *world) {
+		r, end, err := stage.Request(t.Context(), w.options.Tracer, request("1"), prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end(nil)
+		h, _ := failing(int64(inPlace*(1+rounds)+2), broken())
+		_, stop := w.start(featurizer(h))
+		defer stop()
+		w.publish(r)
+		w.pass(30 * time.Minute)
+		root := w.span("retrain m").SpanContext()
+		var attempts []sdktrace.ReadOnlySpan
+		for _, s := range w.spans.Ended() {
+			if s.Name() == "featurizer retrain-requested" {
+				attempts = append(attempts, s)
+				if s.Parent().SpanID() != root.SpanID() || len(s.Links()) != 0 {
+					t.Errorf("an attempt is below %v, linked to %v", s.Parent(), s.Links())
+				}
+			}
+		}
+		if len(attempts) != 1+rounds {
+			t.Errorf("%d spans of attempts", len(attempts))
+		}
+		w.publish(w.redriven(w.count(dead, 1)[0])) // fails once more, in place
+		w.pass(anInterval)
+		again := w.record(request("1"))
+		again.Headers = append(again.Headers, bus.Header{Key: "traceparent", Value: []byte(header(r, "traceparent"))})
+		again.Time = time.Now().Add(-2 * time.Hour)
+		w.publish(again)
+		w.settle()
+		linked := 0
+		for _, s := range w.spans.Ended() {
+			links := s.Links()
+			if len(links) == 0 {
+				continue
+			}
+			if linked++; s.Parent().IsValid() || s.SpanContext().TraceID() == root.TraceID() || len(links) != 1 || links[0].SpanContext.SpanID() != root.SpanID() {
+				t.Errorf("%s is below %v, linked to %v", s.Name(), s.Parent(), links)
+			}
+		}
+		if linked != 2 {
+			t.Errorf("%d spans are linked, want that of the dead letter and that of the old record", linked)
+		}
+	})
+}
+
+// The lines of a run say which run and which trace they are of, those of handlers
+// and of panics, too.
+func TestLogLinesSayOfWhat(t *testing.T) {
+	simulate(t, func(w *world) {
+		_, stop := w.start(featurizer(func(ctx context.Context, e event.Event) ([]event.Event, error) {
+			stage.Logger(ctx).Info("from the handler")
+			if deliveries := len(w.logs.FilterMessage("from the handler").All()); deliveries == 1 {
+				panic("the first time")
+			}
+			return answer(ctx, e)
+		}))
+		defer stop()
+		w.publish(w.record(request("1")))
+		w.pass(anInterval)
+		span := w.span("featurizer retrain-requested").SpanContext()
+		for _, message := range []string{"from the handler", "panic", "attempt failed", "handled"} {
+			lines := w.logs.FilterMessage(message).All()
+			if len(lines) == 0 {
+				t.Errorf("there is no line %q", message)
+			}
+			for _, line := range lines {
+				got := line.ContextMap()
+				for field, want := range map[string]any{
+					"service": "featurizer", "run": churn.RunID("1"), "event": "1", "topic": in, "partition": int64(0), "offset": int64(0),
+					"trace_id": span.TraceID().String(), "span_id": span.SpanID().String(),
+				} {
+					if got[field] != want {
+						t.Errorf("%s: %s is %v, want %v", message, field, got[field], want)
+					}
+				}
+			}
+		}
+	})
 }
 
 // Whatever another producer takes for a run's id, its events have answers.

@@ -20,6 +20,7 @@ import (
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/obs"
 	"github.com/asfotec/churn/pkg/stage"
 	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -61,7 +62,7 @@ func simulate(t *testing.T, f func(w *world)) {
 		w := &world{T: t, log: newLog(), store: memory.New("churn"), metrics: prometheus.NewRegistry(), spans: tracetest.NewSpanRecorder(), logs: logs}
 		w.options = stage.Options{
 			Log: w.log, Store: w.store, Prefix: prefix, Logger: zap.New(core), Metrics: stage.NewMetrics(w.metrics),
-			Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans)),
+			Tracer: obs.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans)),
 		}
 		f(w)
 	})

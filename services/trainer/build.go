@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
@@ -33,7 +32,7 @@ func Build(ctx context.Context, p service.Parts) (stage.Stage, error) {
 	return New(p.Store, p.Tracker, pool).Stage(), nil
 }
 
-// observe tells the log and the metrics how long LightGBM took.
+// observe tells the metrics how long LightGBM took.
 func observe(p service.Parts) func(time.Duration) {
 	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "churn_training_seconds", Help: "LightGBM's part of a training: rows in, model out.",
@@ -42,14 +41,7 @@ func observe(p service.Parts) func(time.Duration) {
 	if p.Metrics != nil {
 		p.Metrics.MustRegister(seconds)
 	}
-	log := p.Log
-	if log == nil {
-		log = zap.NewNop()
-	}
-	return func(took time.Duration) {
-		seconds.Observe(took.Seconds())
-		log.Info("trained", zap.Float64("lightgbm_seconds", took.Seconds()))
-	}
+	return func(took time.Duration) { seconds.Observe(took.Seconds()) }
 }
 
 // findLibrary returns the LightGBM library that is configured, or the one that

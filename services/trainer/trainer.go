@@ -3,12 +3,18 @@ package trainer
 
 import (
 	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
 	"github.com/asfotec/churn/pkg/gbdt/worker"
+	"github.com/asfotec/churn/pkg/obs"
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -87,7 +93,9 @@ const metricAUC = "auc"
 func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *input) (*lightgbm.Result, error) {
 	params := lightgbm.ParamsOf(ready.GetPlan().GetTraining())
 	data := in.data()
-	result, err := t.pool.Train(ctx, params, lightgbm.Options{
+	start := time.Now() //nolint:forbidigo // for the log
+	training, end := obs.Span(ctx, "train", trace.WithAttributes(attribute.Int("churn.rows", data.Rows[lightgbm.Train])))
+	result, err := t.pool.Train(training, params, lightgbm.Options{
 		Threads:   t.threads(data.Rows[lightgbm.Train]),
 		ScoreRows: scoreRows,
 		Progress: func(i lightgbm.Iteration) {
@@ -97,8 +105,10 @@ func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *i
 			})
 		},
 	}, data)
+	end(err)
 	if err != nil {
 		return nil, err
 	}
+	stage.Logger(ctx).Info("trained", zap.Int("trees", result.Iterations), zap.Float64("lightgbm_seconds", time.Since(start).Seconds())) //nolint:forbidigo // for the log
 	return result, in.fits(result)
 }
