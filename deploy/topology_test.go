@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/asfotec/churn/pkg/blob/s3"
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/stage"
@@ -61,7 +63,7 @@ func fromCode() topology {
 	for _, c := range stage.Topics("") {
 		made.Topics = append(made.Topics, topic{c.Name, c.Partitions, topicConfig(c)})
 	}
-	for _, s := range append(stage.Services(), churn.ModelService) {
+	for _, s := range append(churn.Stages(), churn.ModelService) {
 		made.Users[s] = rights(s)
 	}
 	return made
@@ -84,31 +86,48 @@ func topicConfig(c bus.TopicConfig) map[string]any {
 	return config
 }
 
-// rights are what the service needs: to see that every topic is there when it
-// starts, to read what it consumes in its group, to write what it produces.
+// rights are what the service needs of Kafka: to read what it consumes in its
+// group, and to write what it produces. Either lets it describe, too.
 func rights(s churn.Service) []right {
-	all := []right{{"topic", "", "prefix", []string{"Describe"}}}
-	allow := func(topic churn.Topic, operations ...string) {
-		if len(operations) > 0 {
-			all = append(all, right{"topic", string(topic), "literal", operations})
-		}
-	}
-	for _, t := range churn.Topology {
+	var all []right
+	p := s.Permissions()
+	for _, t := range p.Topics {
 		var operations []string
-		if slices.Contains(t.Consumers, s) {
+		if t.Read {
 			operations = append(operations, "Read")
 		}
-		if slices.Contains(t.Producers, s) {
+		if t.Write {
 			operations = append(operations, "Write")
 		}
-		allow(t.Topic, operations...)
+		all = append(all, right{"topic", string(t.Topic), "literal", operations})
 	}
-	if s == churn.ModelService { // it reads without a group, and puts nothing aside
-		return all
+	if p.Group != "" {
+		all = append(all, right{"group", p.Group, "literal", []string{"Read"}})
 	}
-	allow(s.RetryTopic(), "Read", "Write")
-	allow(s.DeadLetterTopic(), "Write")
-	return append(all, right{"group", stage.Group(s, ""), "literal", []string{"Read"}})
+	return all
+}
+
+// The policies are those of the code, for the bucket of the name that it has by
+// default: go test . -update accepts new ones.
+func TestTheBucketPoliciesAreOfTheCode(t *testing.T) {
+	var want []string
+	for _, s := range churn.Users() {
+		file := filepath.Join("minio", string(s)+".json")
+		want = append(want, file)
+		policy := s3.Policy("churn", s.Permissions().Objects)
+		if *update {
+			if err := os.WriteFile(file, policy, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := read(t, file); !bytes.Equal(got, policy) {
+			t.Errorf("%s is not what the code says: run go test . -update in deploy/", file)
+		}
+	}
+	slices.Sort(want)
+	if files, err := filepath.Glob("minio/*"); err != nil || !slices.Equal(files, want) {
+		t.Errorf("there are %v, %v", files, err)
+	}
 }
 
 // KEDA must not be let to start more trainers than partitions, nor the default do so.

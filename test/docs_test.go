@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +20,7 @@ func TestDocumentsShowTheTopology(t *testing.T) {
 	t.Parallel()
 	for file, tables := range map[string]map[string]string{
 		"README.md":        {"topics": topicsTable()},
-		"deploy/README.md": {"permissions": permissionsTable()},
+		"deploy/README.md": {"permissions": permissionsTable(), "objects": objectsTable()},
 	} {
 		path := filepath.Join(root, file)
 		text, err := os.ReadFile(path)
@@ -86,24 +85,44 @@ func list(services []churn.Service, none string) string {
 	return strings.Join(names, ", ")
 }
 
+// permissionsTable says what each service may do on the brokers.
 func permissionsTable() string {
 	var b strings.Builder
-	b.WriteString("| service | reads | writes |\n|---|---|---|\n")
-	for _, s := range []churn.Service{churn.Featurizer, churn.Trainer, churn.Evaluator, churn.Gate, churn.ModelService} {
+	b.WriteString("| service | reads | writes | group |\n|---|---|---|---|\n")
+	for _, s := range churn.Users() {
+		p := s.Permissions()
 		var reads, writes []string
-		for _, t := range churn.Topology {
-			if slices.Contains(t.Consumers, s) {
+		for _, t := range p.Topics {
+			if t.Read {
 				reads = append(reads, code(t.Topic))
 			}
-			if slices.Contains(t.Producers, s) {
+			if t.Write {
 				writes = append(writes, code(t.Topic))
 			}
 		}
-		if s != churn.ModelService {
-			reads = append(reads, code(s.RetryTopic()))
-			writes = append(writes, code(s.RetryTopic()), code(s.DeadLetterTopic()))
+		group := ""
+		if p.Group != "" {
+			group = code(churn.Topic(p.Group))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", s, strings.Join(reads, ", "), strings.Join(writes, ", "))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", s, strings.Join(reads, ", "), strings.Join(writes, ", "), group)
+	}
+	return b.String()
+}
+
+// objectsTable says what each service may do in the bucket.
+func objectsTable() string {
+	var b strings.Builder
+	b.WriteString("| service | reads | reads and creates |\n|---|---|---|\n")
+	for _, s := range churn.Users() {
+		var reads, creates []string
+		for _, o := range s.Permissions().Objects {
+			if o.Write {
+				creates = append(creates, "`"+o.Keys+"`")
+			} else {
+				reads = append(reads, "`"+o.Keys+"`")
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", s, strings.Join(reads, ", "), strings.Join(creates, ", "))
 	}
 	return b.String()
 }

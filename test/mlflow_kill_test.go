@@ -21,14 +21,20 @@ import (
 func TestKilledBetweenAnyTwoCallsOfMLflow(t *testing.T) {
 	t.Parallel()
 	m := realstack.MLflow(t, realstack.MLflowConfig{})
+	header, rows := telcoLines(t)
+	data := writeCSV(t, strings.Join(append([]string{header}, rows[:800]...), "\n")+"\n")
+	named := func(name string) []string {
+		return request("same", "--register-name", name, "--experiment-name", name,
+			"--data", data, "--num-iterations", "10", "--min-auc", "0.5", "--min-accuracy", "0.5") // what is small is quick
+	}
 	undisturbed := newStack(t, "MLFLOW_TRACKING_URI="+m.URI, "CHURN_FAULT_TRACE="+filepath.Join(t.TempDir(), "points"))
 	var want runDetail
 	undisturbed.want(0, &want, named("undisturbed")...)
 	oneInProduction(t, m, "undisturbed")
 	points := callsOf(t, strings.TrimPrefix(undisturbed.env[1], "CHURN_FAULT_TRACE="))
 	t.Logf("%d points", len(points))
-	if len(points) < 30 {
-		t.Fatalf("only %d points: %v", len(points), points)
+	if once := slices.Compact(slices.Sorted(slices.Values(points))); len(points) < 30 || len(once) != len(points) {
+		t.Fatalf("%d points of %d names: %v", len(points), len(once), points)
 	}
 	for i, point := range points {
 		t.Run(point, func(t *testing.T) {
@@ -46,13 +52,9 @@ func TestKilledBetweenAnyTwoCallsOfMLflow(t *testing.T) {
 	}
 }
 
-// named is the request for a model and an experiment of that name.
-func named(name string) []string {
-	return request("same", "--register-name", name, "--experiment-name", name)
-}
-
-// callsOf returns the points before each call of MLflow, and that after the last:
-// after one call is before the next.
+// callsOf returns the points before each call of MLflow, that after the last, and
+// those after the calls of the registry that decides: after one call is before the
+// next.
 func callsOf(t *testing.T, trace string) (points []string) {
 	t.Helper()
 	text, err := os.ReadFile(trace)
@@ -62,13 +64,13 @@ func callsOf(t *testing.T, trace string) (points []string) {
 	last := ""
 	for point := range strings.Lines(string(text)) {
 		point = strings.TrimSpace(point)
-		if !strings.HasPrefix(point, "mlflow.") {
-			continue
-		}
-		if strings.HasSuffix(point, ".before") && !slices.Contains(points, point) {
+		ofMLflow := strings.HasPrefix(point, "mlflow.")
+		if ofMLflow && strings.HasSuffix(point, ".before") || point == "gate.registered" || point == "gate.promoted" {
 			points = append(points, point)
 		}
-		last = point
+		if ofMLflow {
+			last = point
+		}
 	}
 	return append(points, last)
 }

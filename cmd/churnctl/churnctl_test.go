@@ -38,6 +38,17 @@ func TestWrongCommandLinesEndWithTheirOwnCode(t *testing.T) {
 		{"runs --env-file nowhere", "nowhere"},
 		{"predict --state-dir nowhere", "churnctl up"},
 		{"runs --concurrency 0", "concurrency"},
+		{"topics plam", "plam"},
+		{"topics plan --partitions nowhere=3", "churn.nowhere"},
+		{"topics plan --partitions features-ready=0", "features-ready=0"},
+		{"topics plan --partitions retry.gate=2", "order"},
+		{"topics plan --min-insync -1", "--min-insync"},
+		{"topics plan --min-insync 3 --kafka-replication-factor 2", "KAFKA_REPLICATION_FACTOR"},
+		{"acls --principal trainer", "User:churn-{service}"},
+		{"acls plan", "KAFKA_BROKERS"},
+		{"bucket", ""}, // help
+		{"bucket plan", "MLFLOW_S3_ENDPOINT_URL"},
+		{"bucket policy nobody", "modelservice"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			a := newApp()

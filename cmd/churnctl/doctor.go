@@ -13,7 +13,6 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/doctor"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
-	"github.com/asfotec/churn/pkg/stage"
 )
 
 func doctorCmd(a *app) *cobra.Command {
@@ -38,14 +37,14 @@ Exit codes: 0 all is well or there are only warnings, 1 a check has failed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), churn.Service(as)) },
 	}
-	cmd.Flags().StringVar(&as, "as", string(doctor.Client), "whose permissions to check: "+strings.Join(patients(), ", "))
+	cmd.Flags().StringVar(&as, "as", string(churn.Client), "whose permissions to check: "+strings.Join(patients(), ", "))
 	return cmd
 }
 
 // patients are those whose permissions can be checked.
 func patients() []string {
-	all := []string{string(doctor.Client)}
-	for _, s := range append(stage.Services(), churn.ModelService) {
+	var all []string
+	for _, s := range churn.Users() {
 		all = append(all, string(s))
 	}
 	return all

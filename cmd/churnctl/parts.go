@@ -9,7 +9,6 @@ import (
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/config"
-	"github.com/asfotec/churn/pkg/doctor"
 	"github.com/asfotec/churn/pkg/service"
 )
 
@@ -67,7 +66,7 @@ func (a *app) cluster(ctx context.Context, m mode) (*parts, error) {
 	}
 	var users []churn.Service
 	if m != storeOnly {
-		users = []churn.Service{doctor.Client}
+		users = []churn.Service{churn.Client}
 	}
 	if err := p.provision(ctx, users); err != nil {
 		return nil, errors.Join(err, p.close())

@@ -68,7 +68,7 @@ func (a *app) root() *cobra.Command {
 	config.Flags(flags)
 	root.AddCommand(
 		quickstartCmd(a), upCmd(a), retrainCmd(a), runsCmd(a), showCmd(a), modelsCmd(a),
-		eventsCmd(a), stageCmd(a), topicsCmd(a), predictCmd(a), doctorCmd(a), versionCmd(a),
+		eventsCmd(a), stageCmd(a), predictCmd(a), topicsCmd(a), aclsCmd(a), bucketCmd(a), doctorCmd(a), versionCmd(a),
 	)
 	usageErrors(root)
 	root.SuggestionsMinimumDistance = 2

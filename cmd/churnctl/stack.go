@@ -9,12 +9,11 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/config"
-	"github.com/asfotec/churn/pkg/doctor"
 	"github.com/asfotec/churn/pkg/embedded"
 	"github.com/asfotec/churn/pkg/obs"
 	"github.com/asfotec/churn/pkg/service"
-	"github.com/asfotec/churn/pkg/stage"
 )
 
 // anyPort lets a part take the port it had last time, or a free one.
@@ -134,7 +133,7 @@ func (s *stack) provision(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
-	return service.Provision(ctx, p.Parts, p.bus, append(stage.Services(), doctor.Client)...)
+	return service.Provision(ctx, p.Parts, p.bus, churn.Users()...)
 }
 
 func (s *stack) startServices(ctx context.Context) error {
@@ -149,7 +148,7 @@ func (s *stack) startServices(ctx context.Context) error {
 	}
 	s.stops = append(s.stops, func() error { return o.Close(context.WithoutCancel(ctx)) })
 	p.Tracer, p.Metrics = o.Tracer, o.Metrics
-	stages, err := buildStages(s.ending, p.Parts)
+	stages, err := buildStages(s.ending, p.Traced())
 	if err != nil {
 		return err
 	}

@@ -26,15 +26,16 @@ type topicRow struct {
 }
 
 func topicsCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "topics",
-		Short: "Show every topic: type, key, partitions, retention, who writes and who reads",
-		Args:  cobra.NoArgs,
+		Short: "Show every topic: type, key, partitions, retention, who writes and who reads; provision them",
 		RunE: func(*cobra.Command, []string) error {
 			rows := topicRows(a.config.TopicPrefix)
 			return a.print(rows, func(w io.Writer) { topicsTable(w, rows) })
 		},
 	}
+	cmd.AddCommand(topicsPlanCmd(a), topicsApplyCmd(a), topicsVerifyCmd(a))
+	return cmd
 }
 
 // topicRows returns every topic that the pipeline is provisioned with.

@@ -3,15 +3,16 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/config"
+	"github.com/asfotec/churn/pkg/stage"
 )
 
 // dialTimeout bounds the look at one broker by the address that it advertises.
@@ -78,7 +79,8 @@ func unreachable(ctx context.Context, addrs []string) (gone []string) {
 	return gone
 }
 
-// Topics checks whether the topics that the services use are there.
+// Topics checks whether the topics that the services use are there, and made as
+// they should be, as far as this program's user is told.
 func Topics(c config.Config, b bus.Bus, services ...churn.Service) Check {
 	return Check{"topics", func(ctx context.Context) Finding {
 		if err := b.Ping(ctx); err != nil { // sooner than Topics, which is patient
@@ -99,8 +101,41 @@ func Topics(c config.Config, b bus.Bus, services ...churn.Service) Check {
 			return Finding{Status: Fail, Found: "missing, or hidden from this user: " + names(missing),
 				Advice: "`churnctl topics apply` makes them, and so does a service that may; CHURN_TOPIC_PREFIX is " + fmt.Sprintf("%q", c.TopicPrefix)}
 		}
+		otherwise, err := drift(ctx, b, topics)
+		if err != nil {
+			return fail(err)
+		}
+		if len(otherwise) > 0 {
+			return warn("`churnctl topics plan` says why, and `churnctl topics apply` mends what is safe to mend", "made otherwise: %s", names(otherwise))
+		}
 		return ok("%d of %s*", len(topics), c.TopicPrefix)
 	}}
+}
+
+// drift says what is other than the topics are made with, to a user who is told.
+func drift(ctx context.Context, b bus.Bus, topics []bus.TopicConfig) (all []string, err error) {
+	p, is := b.(bus.Provisioner)
+	if !is {
+		return nil, nil
+	}
+	changes, err := p.PlanTopics(ctx, bus.Wanted{Topics: topics})
+	if churn.IsKind(err, churn.Denied) { // no service needs to be
+		return nil, nil
+	}
+	for _, c := range changes {
+		if c.Setting == bus.SettingPartitions && more(c) { // somebody's choice, and harmless
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s has %s %s, not %s", c.Topic, c.Setting, c.Is, c.Want))
+	}
+	return all, err
+}
+
+// more reports whether there is more than wanted of what is counted.
+func more(c bus.Change) bool {
+	is, _ := strconv.Atoi(c.Is)
+	want, _ := strconv.Atoi(c.Want)
+	return is > want
 }
 
 // Permissions checks whether the broker allows what the services do.
@@ -118,22 +153,11 @@ func Permissions(c config.Config, b bus.Bus, services ...churn.Service) Check {
 func Allowed(ctx context.Context, c config.Config, b bus.Bus, services ...churn.Service) error {
 	var lacks []string
 	for _, s := range services {
-		u := UseOf(s, c.TopicPrefix)
-		has, known, err := inspect(ctx, b, slices.Sorted(maps.Keys(u.Topics)), slices.Sorted(maps.Keys(u.Groups)))
+		of, err := lacking(ctx, b, c.TopicPrefix, s)
 		if err != nil {
 			return err
 		}
-		if !known {
-			return nil
-		}
-		for t, want := range u.Topics {
-			if got, there := has.Topics[t]; there {
-				lacks = append(lacks, lack("topic "+t, want, got)...)
-			}
-		}
-		for g, want := range u.Groups {
-			lacks = append(lacks, lack("group "+g, want, has.Groups[g])...)
-		}
+		lacks = append(lacks, of...)
 	}
 	if len(lacks) == 0 {
 		return nil
@@ -145,6 +169,31 @@ func Allowed(ctx context.Context, c config.Config, b bus.Bus, services ...churn.
 	}
 	return churn.Errorf("doctor.Allowed", churn.Denied, "broker at %s does not allow %s to %s: add what is missing to its ACLs",
 		strings.Join(c.Brokers, ","), who, strings.Join(slices.Compact(lacks), ", "))
+}
+
+// lacking returns the rights that the service needs and the user lacks.
+func lacking(ctx context.Context, b bus.Bus, prefix string, s churn.Service) (lacks []string, err error) {
+	needs := s.Permissions()
+	var topics, groups []string
+	for _, a := range needs.Topics {
+		topics = append(topics, a.Topic.Name(prefix))
+	}
+	if needs.Group != "" {
+		groups = append(groups, stage.Group(s, prefix))
+	}
+	has, known, err := inspect(ctx, b, topics, groups)
+	if err != nil || !known {
+		return nil, err
+	}
+	for i, a := range needs.Topics {
+		if got, there := has.Topics[topics[i]]; there {
+			lacks = append(lacks, lack("topic "+topics[i], bus.Rights{Read: a.Read, Write: a.Write}, got)...)
+		}
+	}
+	for _, g := range groups {
+		lacks = append(lacks, lack("group "+g, bus.Rights{Read: true}, has.Groups[g])...)
+	}
+	return lacks, nil
 }
 
 // lack says which of the rights are missing.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/blob/memory"
-	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/config"
 	"github.com/asfotec/churn/pkg/stage"
@@ -66,33 +64,9 @@ func TestPrint(t *testing.T) {
 	}
 }
 
-func TestUse(t *testing.T) {
-	read, write := bus.Rights{Read: true}, bus.Rights{Write: true}
-	for s, want := range map[churn.Service]Use{
-		churn.Trainer: {
-			map[string]bus.Rights{
-				"x.features-ready": read, "x.model-trained": write, "x.run-failed": write, "x.run-progress": write,
-				"x.retry.trainer": {Read: true, Write: true}, "x.dlq.trainer": write,
-			},
-			map[string]bus.Rights{"x.trainer": read},
-		},
-		churn.ModelService: {map[string]bus.Rights{"x.model-promoted": read, "x.model-current": read}, map[string]bus.Rights{}},
-	} {
-		got := UseOf(s, "x.")
-		if !maps.Equal(got.Topics, want.Topics) || !maps.Equal(got.Groups, want.Groups) {
-			t.Errorf("%s: %+v", s, got)
-		}
-	}
-	client := UseOf(Client, "x.")
-	if client.Topics["x.retrain-requested"] != (bus.Rights{Read: true, Write: true}) || client.Topics["x.model-promoted"] != read ||
-		client.Topics["x.dlq.gate"] != read || client.Topics["x.retry.gate"] != (bus.Rights{}) || len(client.Groups) != 0 {
-		t.Errorf("client: %+v", client)
-	}
-}
-
 // Every topic is somebody's.
 func TestTopicsOfEveryone(t *testing.T) {
-	if got := TopicsOf("x.", append(stage.Services(), Client)...); !slices.Equal(got, stage.Topics("x.")) {
+	if got := TopicsOf("x.", churn.Users()...); !slices.Equal(got, stage.Topics("x.")) {
 		t.Errorf("got %+v", got)
 	}
 }

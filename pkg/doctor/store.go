@@ -30,9 +30,6 @@ func Store(c config.Config, s blob.Store) Check {
 	}}
 }
 
-// probeKey is where ConditionalWrites leaves one small object.
-const probeKey = "doctor/conditional-write"
-
 // ConditionalWrites checks whether the store refuses to write over an object
 // that is there, on which every artifact relies. It leaves one object behind, the
 // same each time.
@@ -40,12 +37,12 @@ func ConditionalWrites(s blob.Store) Check {
 	return Check{"write-once", func(ctx context.Context) Finding {
 		refused := false
 		for _, body := range []string{"first\n", "second\n"} {
-			_, err := s.Put(ctx, probeKey, "text/plain", bytes.NewReader([]byte(body)))
+			_, err := s.Put(ctx, churn.ProbeKey, "text/plain", bytes.NewReader([]byte(body)))
 			switch {
 			case churn.IsKind(err, churn.Conflict):
 				refused = true
 			case churn.IsKind(err, churn.Internal):
-				return warn("let this user write "+s.URI(probeKey)+" to have it checked", "not checked: %v", err)
+				return warn("let this user write "+s.URI(churn.ProbeKey)+" to have it checked", "not checked: %v", err)
 			case err != nil:
 				return fail(err)
 			}

@@ -1,8 +1,6 @@
 package stage
 
 import (
-	"slices"
-
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
@@ -33,17 +31,7 @@ func Topics(prefix string) []bus.TopicConfig {
 }
 
 // Services returns the services that run stages, in the order of a run.
-func Services() []churn.Service {
-	var services []churn.Service
-	for _, s := range churn.Topology {
-		for _, c := range s.Consumers {
-			if c != churn.ModelService && !slices.Contains(services, c) {
-				services = append(services, c)
-			}
-		}
-	}
-	return services
-}
+func Services() []churn.Service { return churn.Stages() }
 
 // Group returns the name of the service's consumer group.
 func Group(s churn.Service, prefix string) string { return prefix + string(s) }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,22 +18,23 @@ import (
 // Ensure implements bus.Admin.
 func (b *Bus) Ensure(ctx context.Context, topics ...bus.TopicConfig) error {
 	const op = "kafka.Ensure"
-	if err := b.retry(ctx, op, func(ctx context.Context) error { return b.create(ctx, topics) }); err != nil {
+	w := bus.Wanted{Topics: topics}
+	if err := b.retry(ctx, op, func(ctx context.Context) error { return b.create(ctx, w) }); err != nil {
 		return err
 	}
 	return b.retry(ctx, op, func(ctx context.Context) error { return b.led(ctx, topics) })
 }
 
 // create makes the topics that are missing.
-func (b *Bus) create(ctx context.Context, topics []bus.TopicConfig) error {
+func (b *Bus) create(ctx context.Context, w bus.Wanted) error {
 	there, err := b.names(ctx)
 	if err != nil {
 		return err
 	}
 	req := &kafka.CreateTopicsRequest{}
-	for _, t := range topics {
+	for _, t := range w.Topics {
 		if !slices.Contains(there, t.Name) {
-			req.Topics = append(req.Topics, b.creation(t))
+			req.Topics = append(req.Topics, b.creation(t, w))
 		}
 	}
 	if len(req.Topics) == 0 {
@@ -62,7 +63,7 @@ func (b *Bus) create(ctx context.Context, topics []bus.TopicConfig) error {
 	return churn.E("kafka.create", churn.Invalid, errors.Join(errs...))
 }
 
-func (b *Bus) creation(t bus.TopicConfig) kafka.TopicConfig {
+func (b *Bus) creation(t bus.TopicConfig, w bus.Wanted) kafka.TopicConfig {
 	c := kafka.TopicConfig{
 		Topic:             t.Name,
 		NumPartitions:     t.Partitions,
@@ -71,22 +72,10 @@ func (b *Bus) creation(t bus.TopicConfig) kafka.TopicConfig {
 	if c.ReplicationFactor == 0 {
 		c.ReplicationFactor = -1
 	}
-	set := func(name, value string) {
-		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: value})
+	settings := b.settings(t, w)
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: settings[name]})
 	}
-	if b.config.ReplicationFactor > 1 {
-		set("min.insync.replicas", strconv.Itoa(b.config.ReplicationFactor-1))
-	}
-	if t.MaxBytes > 0 {
-		set("max.message.bytes", strconv.Itoa(t.MaxBytes))
-	}
-	if t.Compacted {
-		set("cleanup.policy", "compact")
-		return c
-	}
-	set("cleanup.policy", "delete")
-	set("retention.ms", strconv.FormatInt(retention(t.Retention), 10))
-	set("retention.bytes", "-1")
 	return c
 }
 
@@ -98,7 +87,8 @@ func retention(d time.Duration) int64 {
 	return d.Milliseconds()
 }
 
-// led returns nil if every partition of the topics has a leader.
+// led returns nil if every partition of the topics, which are there, has a leader.
+// A broker may not have heard of them yet.
 func (b *Bus) led(ctx context.Context, topics []bus.TopicConfig) error {
 	names := make([]string, len(topics))
 	for i, t := range topics {
@@ -112,6 +102,9 @@ func (b *Bus) led(ctx context.Context, topics []bus.TopicConfig) error {
 		return err
 	}
 	for _, t := range m.Topics {
+		if errors.Is(t.Error, kafka.UnknownTopicOrPartition) {
+			return kafka.LeaderNotAvailable
+		}
 		if t.Error != nil {
 			return t.Error
 		}

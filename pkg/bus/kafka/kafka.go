@@ -31,7 +31,7 @@ type Config struct {
 	SASL     sasl.Mechanism // nil: no authentication
 
 	// ReplicationFactor of topics that Ensure creates; 0 takes the broker's
-	// default. From 2 on, min.insync.replicas is set to one less.
+	// default. min.insync.replicas is set to one less, and to 1 at least.
 	ReplicationFactor int
 
 	// SessionTimeout after which the group gives the partitions of a member

@@ -238,6 +238,8 @@ class Follower(threading.Thread):
         elif error.code() == KafkaError._PARTITION_EOF:
             self._next[partition] = message.offset()  # past what compaction took
             unread.discard(partition)
+        elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            pass  # librdkafka asks for the coordinator also of a group that is never joined
         elif not error.retriable():
             raise Unavailable(str(error))
 
