@@ -423,6 +423,36 @@ func TestRegistryCredentials(t *testing.T) {
 	}
 }
 
+// The authorities of each part are at the place that the settings name.
+func TestAuthorities(t *testing.T) {
+	t.Parallel()
+	const values = `
+kafka: {brokers: ["kafka:9093"], tls: {caSecret: {name: of-kafka}}}
+store: {endpoint: "https://minio", existingSecret: store, caSecret: {name: of-store, key: root.pem}}
+mlflow: {trackingURI: "https://mlflow", caSecret: {name: of-mlflow}}
+`
+	m := mustRender(t, values)
+	settings := of[*corev1.ConfigMap](m)["churn"].Data
+	for name, d := range of[*appsv1.Deployment](m) {
+		pod := d.Spec.Template.Spec
+		for setting, want := range map[string]string{
+			"KAFKA_TLS_CA": "of-kafka ca.crt", "AWS_CA_BUNDLE": "of-store root.pem", "MLFLOW_TRACKING_SERVER_CERT_PATH": "of-mlflow ca.crt",
+		} {
+			got := ""
+			for _, mount := range pod.Containers[0].VolumeMounts {
+				for _, v := range pod.Volumes {
+					if v.Name == mount.Name && v.Secret != nil && mount.MountPath+"/"+v.Secret.Items[0].Path == settings[setting] {
+						got = v.Secret.SecretName + " " + v.Secret.Items[0].Key
+					}
+				}
+			}
+			if got != want {
+				t.Errorf("%s has %q at %s=%s, not %q", name, got, setting, settings[setting], want)
+			}
+		}
+	}
+}
+
 // A change of the settings starts new pods.
 func TestNewSettingsStartNewPods(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -33,10 +34,10 @@ func (s *runs) copyArtifact(ctx context.Context, m *run, at string, a *blob.Arti
 	if err != nil {
 		return err
 	}
-	held := &heldBack{Reader: bufio.NewReader(body)}
+	held := &heldBack{r: bufio.NewReader(body)}
 	err = s.upload(ctx, m, at, a.GetMediaType(), a.GetSize(), held)
-	if held.err != nil { // of the object: the upload broke off for it
-		err = held.err
+	if broken := held.end(); broken != nil { // the upload broke off for it
+		err = broken
 	}
 	return errors.Join(err, body.Close())
 }
@@ -80,9 +81,10 @@ func (s *runs) upload(ctx context.Context, m *run, at, media string, size int64,
 
 // through puts an artifact through the tracking server.
 func (c *Client) through(ctx context.Context, key, media string, size int64, body io.Reader) error {
+	const op = "mlflow.through"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+proxyPath+(&url.URL{Path: key}).EscapedPath(), body)
 	if err != nil {
-		return churn.E("mlflow.through", churn.Internal, err)
+		return churn.E(op, churn.Internal, err)
 	}
 	if req.ContentLength = size; size == 0 {
 		req.Body = http.NoBody
@@ -91,7 +93,7 @@ func (c *Client) through(ctx context.Context, key, media string, size int64, bod
 		req.Header.Set("Content-Type", media)
 	}
 	_, err = c.send("mlflow-artifacts/"+key, req)
-	return err
+	return unblamed(op, c.blame(ctx, err)) // the store behind the server may be away
 }
 
 // direct puts an artifact into the object store itself. One that is there is
@@ -118,24 +120,38 @@ func (c *Client) direct(ctx context.Context, bucket, key, media string, size int
 // its end. An object that is not what its artifact says is an error before that,
 // so that no server takes it for whole.
 type heldBack struct {
-	*bufio.Reader
-	err error // other than io.EOF
+	mu    sync.Mutex // a transport may go on reading after it has answered
+	r     *bufio.Reader
+	err   error // other than io.EOF
+	ended bool
 }
 
 func (h *heldBack) Read(p []byte) (int, error) {
-	ahead, err := h.Peek(2)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended {
+		return 0, io.ErrClosedPipe
+	}
+	ahead, err := h.r.Peek(2)
 	if err != nil && !errors.Is(err, io.EOF) {
 		h.err = err
 		return 0, err
 	}
-	n := h.Buffered()
-	if len(ahead) == 2 {
+	n := h.r.Buffered()
+	switch len(ahead) {
+	case 0:
+		return 0, io.EOF
+	case 2:
 		n--
 	}
-	return h.Reader.Read(p[:min(len(p), n)])
+	return h.r.Read(p[:min(len(p), n)])
 }
 
-// WriteTo is hidden: it would not hold anything back.
-func (h *heldBack) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{h})
+// end waits for a read that goes on, lets none begin, and returns the object's
+// error.
+func (h *heldBack) end() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	return h.err
 }

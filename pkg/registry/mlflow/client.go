@@ -28,6 +28,9 @@ const (
 	calls = 4
 	// maxAnswer bounds what is read of an answer, in bytes.
 	maxAnswer = 32 << 20
+	// maxPages bounds how many pages are read of what MLflow lists in pages, a
+	// thousand a page.
+	maxPages = 100
 	// attempts at one call that MLflow is too busy for, as its own database can
 	// make it; the stage tries again later.
 	attempts = 4
@@ -68,12 +71,11 @@ func NewClient(c Config) (*Client, error) {
 	const op = "mlflow.NewClient"
 	u, err := url.Parse(c.URI)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, churn.Errorf(op, churn.Invalid, "MLFLOW_TRACKING_URI must be http(s)://host:port, with a path if need be")
+		return nil, churn.Errorf(op, churn.Invalid, "%s must be http(s)://host:port, with a path if need be", c.place())
 	}
 	switch {
 	case u.User != nil:
-		return nil, churn.Errorf(op, churn.Invalid,
-			"MLFLOW_TRACKING_URI holds credentials: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead")
+		return nil, churn.Errorf(op, churn.Invalid, "%s holds credentials: set %s instead", c.place(), c.credentials())
 	case (c.Username == "") != (c.Password == ""):
 		return nil, churn.Errorf(op, churn.Invalid, "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD go together")
 	case c.Username != "" && c.Token != "":
@@ -96,12 +98,27 @@ func NewClient(c Config) (*Client, error) {
 
 // Ping returns nil if the server answers and lets the client in.
 func (c *Client) Ping(ctx context.Context) error {
-	return c.ask(ctx, "POST", "experiments/search", map[string]any{"max_results": 1}, nil)
+	err := c.try(ctx, "POST", "experiments/search", map[string]any{"max_results": 1}, &struct{}{})
+	return unblamed("mlflow.Ping", err) // there is nothing wrong with that request
 }
 
 // ask calls what changes nothing. in is the body, or the query of a GET as
 // url.Values; out is filled in from the answer unless it is nil.
 func (c *Client) ask(ctx context.Context, method, path string, in, out any) error {
+	return c.blame(ctx, c.try(ctx, method, path, in, out))
+}
+
+// blame tells the defect of a server from that of a request, by another request:
+// a server that answers none as it should is as good as away.
+func (c *Client) blame(ctx context.Context, err error) error {
+	if churn.IsKind(err, churn.Internal) && c.Ping(ctx) != nil {
+		return churn.E("mlflow.blame", churn.Transient, err)
+	}
+	return err
+}
+
+// try calls, and again where the server is busy.
+func (c *Client) try(ctx context.Context, method, path string, in, out any) error {
 	var err error
 	for n := range attempts {
 		if n > 0 && !sleep(ctx, pause<<(n-1)) {
@@ -150,7 +167,8 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return churn.Errorf(op, churn.Internal, "%s answered %s with what is not MLflow's JSON (MLFLOW_TRACKING_URI): %w", c.base, path, err)
+		return churn.Errorf(op, churn.Internal, "%s answered %s with what is not MLflow's JSON: is %s an MLflow server's?: %w",
+			c.base, path, c.config.place(), err)
 	}
 	return nil
 }
@@ -183,6 +201,20 @@ func (c *Client) send(path string, req *http.Request) (body []byte, err error) {
 		return nil, c.refused(path, res, body)
 	}
 	return body, nil
+}
+
+// pages calls read with the token of each page, that of the first empty, until
+// there is no next one.
+func (c *Client) pages(path string, read func(token string) (next string, err error)) error {
+	token := ""
+	for range maxPages {
+		next, err := read(token)
+		if err != nil || next == "" {
+			return err
+		}
+		token = next
+	}
+	return churn.Errorf("mlflow.pages", churn.Internal, "MLflow at %s answers %s with more than %d pages", c.base, path, maxPages)
 }
 
 // Transport returns a transport for Config, which the caller may give the

@@ -28,6 +28,15 @@ type busy struct{ error }
 
 func (b busy) Unwrap() error { return b.error }
 
+// unblamed is the error of a call that is not to blame for it: a server that is
+// busy, or broken, is as good as away.
+func unblamed(op string, err error) error {
+	if errors.As(err, new(busy)) {
+		return churn.E(op, churn.Transient, err)
+	}
+	return err
+}
+
 // away is the error of a server that does not answer.
 func (c *Client) away(path string, err error) error {
 	if e := new(url.Error); errors.As(err, &e) {
@@ -37,11 +46,11 @@ func (c *Client) away(path string, err error) error {
 	switch {
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return churn.Errorf(op, churn.Denied, "MLflow at %s shows a certificate that is not trusted: check MLFLOW_TRACKING_SERVER_CERT_PATH, "+
-			"and that MLFLOW_TRACKING_URI has a name in it: %w", c.base, err)
+			"and that %s has a name in it: %w", c.base, c.config.place(), err)
 	case strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return churn.Errorf(op, churn.Denied, "MLflow at %s does not speak TLS: MLFLOW_TRACKING_URI must begin with http://: %w", c.base, err)
+		return churn.Errorf(op, churn.Denied, "MLflow at %s does not speak TLS: %s must begin with http://: %w", c.base, c.config.place(), err)
 	}
-	return churn.Errorf(op, churn.Transient, "MLflow at %s (MLFLOW_TRACKING_URI): %s: %w", c.base, path, err)
+	return churn.Errorf(op, churn.Transient, "MLflow at %s (%s): %s: %w", c.base, c.config.place(), path, err)
 }
 
 // refused is the error of an answer other than 200.
@@ -60,15 +69,15 @@ func (c *Client) refused(path string, res *http.Response, body []byte) error {
 	}
 	switch {
 	case res.StatusCode == http.StatusUnauthorized:
-		return answer(churn.Denied, ": check "+c.credentials())
+		return answer(churn.Denied, ": check "+c.config.credentials())
 	case res.StatusCode == http.StatusForbidden: // it may be about one experiment, which an event names
-		return answer(churn.Internal, ": check "+c.credentials())
+		return answer(churn.Internal, ": check "+c.config.credentials())
 	case slices.Contains(awayCodes, res.StatusCode), said.Code == "TEMPORARILY_UNAVAILABLE", said.Code == "REQUEST_LIMIT_EXCEEDED":
 		return busy{answer(churn.Transient, "")}
 	case res.StatusCode >= 500: // it may be the request's doing
 		return busy{answer(churn.Internal, "")}
 	case res.StatusCode/100 == 3:
-		return answer(churn.Internal, ": it redirects, which is not followed: set MLFLOW_TRACKING_URI to where it leads")
+		return answer(churn.Internal, ": it redirects, which is not followed: set "+c.config.place()+" to where it leads")
 	}
 	switch said.Code {
 	case "RESOURCE_DOES_NOT_EXIST":
@@ -78,15 +87,23 @@ func (c *Client) refused(path string, res *http.Response, body []byte) error {
 	case "INVALID_PARAMETER_VALUE":
 		return answer(churn.Invalid, "")
 	}
-	return answer(churn.Internal, ": is MLFLOW_TRACKING_URI an MLflow server's?")
+	return answer(churn.Internal, ": is "+c.config.place()+" an MLflow server's?")
+}
+
+// place names the setting that says where the server is.
+func (c Config) place() string {
+	if c.Databricks {
+		return "DATABRICKS_HOST"
+	}
+	return "MLFLOW_TRACKING_URI"
 }
 
 // credentials names the settings that let the client in.
-func (c *Client) credentials() string {
+func (c Config) credentials() string {
 	switch {
-	case c.config.Databricks:
-		return "DATABRICKS_HOST and DATABRICKS_TOKEN"
-	case c.config.Token != "":
+	case c.Databricks:
+		return "DATABRICKS_TOKEN"
+	case c.Token != "":
 		return "MLFLOW_TRACKING_TOKEN"
 	}
 	return "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"

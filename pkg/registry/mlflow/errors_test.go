@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/blob/memory"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/registry"
@@ -42,7 +43,7 @@ func TestAnswers(t *testing.T) {
 		"a message that is huge":  {400, strings.Repeat("x", 1<<20), churn.Internal, "xxx"},
 		"a message of no text":    {400, "\xff\x00\n\n", churn.Internal, ""},
 		"more than anybody wants": {200, strings.Repeat(" ", 33<<20), churn.Internal, "more than"},
-		"no JSON":                 {200, "<html>", churn.Internal, ""},
+		"no JSON":                 {200, "<html>", churn.Internal, "MLFLOW_TRACKING_URI"},
 		"other JSON":              {200, `["a"]`, churn.Internal, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +59,7 @@ func TestAnswers(t *testing.T) {
 			r := mlflow.New(client, store, objectstore.New(store))
 			_, err := r.ServerVersion(t.Context())
 			if c.status == 200 {
-				_, err = mlflow.NewTracker(client, store).Track(t.Context(), registry.Run{Experiment: "e", Run: "r"}, registry.Entry{Stage: "s"})
+				err = client.Ping(t.Context())
 			}
 			if !churn.IsKind(err, c.kind) || !strings.Contains(fmt.Sprint(err), c.say) || len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\x00\n") {
 				t.Errorf("%.300q of kind %s, want %s and %q", err, churn.KindOf(err), c.kind, c.say)
@@ -96,6 +97,50 @@ func TestAServerThatComesAndGoes(t *testing.T) {
 	}
 }
 
+// Whether the server is broken or the request is, another request tells. A store
+// behind it that is away is nobody's fault either.
+func TestWhoIsToBlame(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		broken string // the calls that are answered so
+		status int
+		body   string
+		kind   churn.Kind
+	}{
+		"a server that is broken":  {"/", 500, "Internal Server Error", churn.Transient},
+		"a request that breaks it": {"/runs/log-batch", 500, "Internal Server Error", churn.Internal},
+		"no server behind a proxy": {"/", 404, "404 page not found", churn.Transient},
+		"a server that is too old": {"/runs/log-batch", 404, "404 page not found", churn.Internal},
+		"maintenance":              {"/", 200, "<html>", churn.Transient},
+		"a token that has expired": {"/", 403, "Invalid access token", churn.Transient},
+		"an experiment of others":  {"/runs/search", 403, "Permission denied", churn.Internal},
+		"a store that is away":     {"/mlflow-artifacts/", 500, "Internal Server Error", churn.Transient},
+		"an artifact that may not": {"/mlflow-artifacts/", 403, "Permission denied", churn.Internal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, err := io.Copy(io.Discard, r.Body); err != nil {
+					t.Error(err)
+				}
+				if strings.Contains(r.URL.Path, c.broken) {
+					w.WriteHeader(c.status)
+					_, _ = io.WriteString(w, c.body)
+					return
+				}
+				_, _ = io.WriteString(w, plausible)
+			}))
+			defer server.Close()
+			store := memory.New("churn")
+			_, err := mlflow.NewTracker(connect(t, mlflow.Config{URI: server.URL}), store).Track(t.Context(), registry.Run{Experiment: "e", Run: "run-1"},
+				registry.Entry{Stage: "s", Params: map[string]string{"a": "b"}, Artifacts: map[string]*blob.Artifact{"a": put(t, store, "a", "a")}})
+			if !churn.IsKind(err, c.kind) {
+				t.Errorf("%v, want an error of kind %s", err, c.kind)
+			}
+		})
+	}
+}
+
 func TestNewClient(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]mlflow.Config{
@@ -105,9 +150,14 @@ func TestNewClient(t *testing.T) {
 		"a query":            {URI: "http://mlflow?x=y"},
 		"a user alone":       {URI: "http://mlflow", Username: "ada"},
 		"a token and a user": {URI: "http://mlflow", Username: "ada", Password: "hunter2", Token: "hunter2"},
+		"no workspace":       {URI: "adb.invalid", Token: "hunter2", Databricks: true},
 	} {
 		_, err := mlflow.NewClient(c)
-		if !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), "MLFLOW_TRACKING_") || strings.Contains(err.Error(), "hunter2") {
+		want := "MLFLOW_TRACKING_"
+		if c.Databricks {
+			want = "DATABRICKS_HOST"
+		}
+		if !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

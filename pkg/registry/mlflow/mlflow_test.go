@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"slices"
@@ -71,11 +72,26 @@ func (s server) get(t *testing.T, path string, query url.Values, out any) {
 // post asks MLflow itself.
 func (s server) post(t *testing.T, path string, in, out any) {
 	t.Helper()
+	s.send(t, http.MethodPost, path, in, out)
+}
+
+func (s server) remove(t *testing.T, path string, in any) {
+	t.Helper()
+	s.send(t, http.MethodDelete, path, in, nil)
+}
+
+func (s server) send(t *testing.T, method, path string, in, out any) {
+	t.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.Post(s.tracking.URI+"/api/2.0/mlflow/"+path, "application/json", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, s.tracking.URI+"/api/2.0/mlflow/"+path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,11 +222,15 @@ func TestOnAServer(t *testing.T) {
 		"trials are nested":        nested,
 		"a run that was deleted":   deletedRun,
 		"what is in production":    production,
+		"runs made twice":          twinRuns,
+		"versions made twice":      twinVersions,
+		"a version deleted there":  deletedVersion,
 		"versions that it missed":  missedVersions,
 		"someone else's versions":  foreignVersions,
 		"a version that is broken": brokenVersion,
 		"the server's version":     serverVersion,
 		"Databricks":               databricks,
+		"a token":                  token,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -366,6 +386,32 @@ func deletedRun(t *testing.T, s server) {
 	}
 }
 
+// Of runs that were made by attempts that were cut off before they noted theirs,
+// one is gone on with, and the others are deleted.
+func twinRuns(t *testing.T, s server) {
+	const experiment = "twins"
+	tracker := mlflow.NewTracker(s.client(t), s.store)
+	track := func(run string) string {
+		id, err := tracker.Track(t.Context(), registry.Run{Experiment: experiment, Run: run, Started: started}, registry.Entry{Stage: "featurizer"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	other := track("other")
+	for range 3 {
+		s.post(t, "runs/create", map[string]any{"experiment_id": s.run(t, other).Info.Experiment, "tags": []pair{{"churn.run", "run"}}}, nil)
+	}
+	id := track("run")
+	var left []string
+	for _, m := range s.runs(t, experiment) {
+		left = append(left, m.Info.ID)
+	}
+	if slices.Sort(left); !slices.Equal(left, slices.Sorted(slices.Values([]string{id, other}))) {
+		t.Errorf("left are %v, and the two runs are %s and %s", left, other, id)
+	}
+}
+
 func (s server) version(t *testing.T, model, run string) registry.Version {
 	t.Helper()
 	v := registrytest.Version(t, s.store, model, run)
@@ -425,6 +471,41 @@ func production(t *testing.T, s server) {
 	s.get(t, "registered-models/get", url.Values{"name": {model}}, &answer)
 	if fmt.Sprint(answer.Model.Aliases) != "[{champion 2} {champion-Staging 1} {champion-canary_eu 2}]" {
 		t.Errorf("the aliases are %v", answer.Model.Aliases)
+	}
+}
+
+// A version that was made twice, because the answer was lost, is made once in the
+// end, also where the first attempt got no further.
+func twinVersions(t *testing.T, s server) {
+	const model = "twin-versions"
+	r, v := s.registry(t), s.version(t, model, "run-1")
+	register(t, r, v)
+	first := s.versions(t, model)[0]
+	s.post(t, "model-versions/create", map[string]any{"name": model, "source": first.Source, "run_id": first.Run, "tags": first.Tags}, nil)
+	register(t, r, v)
+	if versions := s.versions(t, model); len(versions) != 1 || versions[0].Version != first.Version {
+		t.Errorf("the versions are %+v", versions)
+	}
+}
+
+// A version that people have deleted stays deleted, until it is promoted.
+func deletedVersion(t *testing.T, s server) {
+	const model = "deleted-version"
+	r := s.registry(t)
+	for n := range 3 {
+		register(t, r, s.version(t, model, fmt.Sprint("run-", n+1)))
+	}
+	for _, n := range []string{"1", "2"} {
+		s.remove(t, "model-versions/delete", map[string]string{"name": model, "version": n})
+	}
+	promote(t, r, model, "Production", 3, 0)
+	if versions := s.versions(t, model); len(versions) != 1 {
+		t.Errorf("the versions are %+v", versions)
+	}
+	promote(t, r, model, "Production", 2, 1)
+	versions := s.versions(t, model)
+	if len(versions) != 2 || versions[0].Stage != "Archived" || versions[1].Stage != "Production" || table(versions[1].Tags)["churn.version"] != "2" {
+		t.Errorf("the versions are %+v", versions)
 	}
 }
 
@@ -563,21 +644,30 @@ func TestDirectAndGuarded(t *testing.T) {
 	}
 }
 
-// A token is sent as a bearer token.
-func TestToken(t *testing.T) {
-	t.Parallel()
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer token" {
+// With every call, uploads among them, a token is sent as a bearer token.
+func token(t *testing.T, s server) {
+	to, err := url.Parse(s.tracking.URI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := httputil.NewSingleHostReverseProxy(to)
+	proxy := httptest.NewServer(http.StripPrefix("/team", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer the-token" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		_, _ = io.WriteString(w, "{}")
-	}))
+		behind.ServeHTTP(w, r)
+	})))
 	defer proxy.Close()
-	if err := connect(t, mlflow.Config{URI: proxy.URL, Token: "token"}).Ping(t.Context()); err != nil {
-		t.Error(err)
+	const model = "token"
+	r := mlflow.New(connect(t, mlflow.Config{URI: proxy.URL + "/team/", Token: "the-token"}), s.store, objectstore.New(s.store))
+	register(t, r, s.version(t, model, "run-1"))
+	promote(t, r, model, "Production", 1, 0)
+	if n := s.champion(t, model); n != "1" {
+		t.Errorf("the champion is %s", n)
 	}
-	if err := connect(t, mlflow.Config{URI: proxy.URL, Token: "other"}).Ping(t.Context()); !churn.IsKind(err, churn.Denied) {
+	err = connect(t, mlflow.Config{URI: proxy.URL + "/team", Token: "another-token"}).Ping(t.Context())
+	if !churn.IsKind(err, churn.Denied) || strings.Contains(err.Error(), "another-token") {
 		t.Errorf("with another token: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/stage/fault"
 )
 
 // MLflow makes a run as often as it is asked to, and orders them by nothing but
@@ -61,6 +62,7 @@ func (s *runs) pin(ctx context.Context, r registry.Run, n int, id string) (strin
 	if err != nil {
 		return "", churn.E(op, churn.Internal, err)
 	}
+	fault.Point("mlflow.pin" + r.Trial + ".before")
 	_, err = s.store.Put(ctx, pinKey(r, n), "application/json", bytes.NewReader(append(text, '\n')))
 	if churn.IsKind(err, churn.Conflict) {
 		return s.pinned(ctx, r, n)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/registry"
@@ -15,7 +17,8 @@ import (
 type Registry struct {
 	registry.Registry // the authority
 
-	runs runs
+	runs    runs
+	catchUp *semaphore.Weighted // one at a time: many would make one another's versions
 }
 
 var _ registry.Registry = (*Registry)(nil)
@@ -23,7 +26,7 @@ var _ registry.Registry = (*Registry)(nil)
 // New returns the registry. The store holds the artifacts of the versions, and
 // which MLflow run is a run's.
 func New(c *Client, store blob.Store, authority registry.Registry) *Registry {
-	return &Registry{authority, runs{c, store}}
+	return &Registry{authority, runs{c, store}, semaphore.NewWeighted(1)}
 }
 
 // Register implements registry.Registry: the version becomes one of MLflow's,
@@ -39,7 +42,7 @@ func (r *Registry) Register(ctx context.Context, v registry.Version) (registry.V
 	if err != nil {
 		return registry.Version{}, err
 	}
-	if _, err := r.catchUp(ctx, v); err != nil {
+	if _, err := r.ensure(ctx, v); err != nil {
 		return registry.Version{}, recording(op, err)
 	}
 	return v, nil
@@ -76,7 +79,7 @@ func (r *Registry) crown(ctx context.Context, model, stage string) error {
 		if err != nil {
 			return err
 		}
-		there, err := r.catchUp(ctx, v)
+		there, err := r.ensure(ctx, v)
 		if err != nil {
 			return err
 		}

@@ -34,11 +34,11 @@ type run struct {
 	} `json:"data"`
 }
 
-// isOf reports whether it is the run, or trial, of r.
+// isOf reports whether it is the run, or trial, of r, and can be written to.
 func (m *run) isOf(r registry.Run) bool {
 	of, _ := valueOf(m.Data.Tags, tagRun)
 	trial, _ := valueOf(m.Data.Tags, tagTrial)
-	return of == r.Run && trial == r.Trial && m.Info.Lifecycle == "active"
+	return of == r.Run && trial == r.Trial && m.Info.Lifecycle == "active" && runID.MatchString(m.Info.ID)
 }
 
 // ensure returns the MLflow run of r, which it makes if there is none. All
@@ -121,31 +121,28 @@ func (s *runs) experimentCalled(ctx context.Context, of string) (string, error) 
 
 // search returns the runs of r that are there, sorted by id.
 func (s *runs) search(ctx context.Context, experiment string, r registry.Run) ([]*run, error) {
+	const path = "runs/search"
 	var found []*run
-	for token := ""; ; {
+	err := s.client.pages(path, func(token string) (string, error) {
 		var page struct {
-			Runs []*run `json:"runs"`
+			Runs []run  `json:"runs"`
 			Next string `json:"next_page_token"`
 		}
-		err := s.client.ask(ctx, "POST", "runs/search", map[string]any{
+		err := s.client.ask(ctx, "POST", path, map[string]any{
 			"experiment_ids": []string{experiment},
 			"filter":         fmt.Sprintf("tags.%q = '%s'", tagRun, r.Run),
 			"max_results":    1000,
 			"page_token":     token,
 		}, &page)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range page.Runs {
-			if m.isOf(r) {
+		for i := range page.Runs {
+			if m := &page.Runs[i]; m.isOf(r) {
 				found = append(found, m)
 			}
 		}
-		if token = page.Next; token == "" {
-			slices.SortFunc(found, func(a, b *run) int { return strings.Compare(a.Info.ID, b.Info.ID) })
-			return found, nil
-		}
-	}
+		return page.Next, err
+	})
+	slices.SortFunc(found, func(a, b *run) int { return strings.Compare(a.Info.ID, b.Info.ID) })
+	return found, err
 }
 
 func (s *runs) create(ctx context.Context, experiment, parent string, r registry.Run) (*run, error) {

@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -47,38 +48,57 @@ func indexOf(there []version, v registry.Version) int {
 	return slices.IndexFunc(there, func(m version) bool { return m.isOf(v) })
 }
 
-// catchUp makes sure that MLflow has the version, and those before it that
-// MLflow has not been told of, in their order: so the numbers agree if nobody
-// else writes to the model. What people have deleted there stays deleted. It
-// returns MLflow's versions.
-func (r *Registry) catchUp(ctx context.Context, v registry.Version) ([]version, error) {
-	there, err := r.list(ctx, v.Model)
-	if err != nil || indexOf(there, v) >= 0 {
-		return there, err
+// ensure makes sure that MLflow has the version, and those before it that MLflow
+// has not been told of, in their order: so the numbers agree if nobody else
+// writes to the model. What people have deleted there stays deleted, unless it is
+// v. It returns MLflow's versions, of which v is one.
+func (r *Registry) ensure(ctx context.Context, v registry.Version) ([]version, error) {
+	const op = "mlflow.ensure"
+	if err := r.catchUp.Acquire(ctx, 1); err != nil {
+		return nil, churn.E(op, churn.Transient, err)
 	}
+	defer r.catchUp.Release(1)
+	there, err := r.list(ctx, v.Model)
+	if err != nil {
+		return nil, err
+	}
+	if indexOf(there, v) < 0 {
+		if err := r.addUpTo(ctx, v, there); err != nil {
+			return nil, err
+		}
+		if there, err = r.list(ctx, v.Model); err != nil {
+			return nil, err
+		}
+	}
+	if indexOf(there, v) < 0 {
+		return nil, churn.Errorf(op, churn.Internal, "MLflow at %s does not list version %d of %s, which it has just been given",
+			r.runs.client.base, v.Version, v.Model)
+	}
+	return r.removeTwins(ctx, v.Model, there)
+}
+
+// addUpTo adds the versions after the newest that is there, up to v.
+func (r *Registry) addUpTo(ctx context.Context, v registry.Version, there []version) error {
 	if len(there) == 0 {
 		if err := r.ensureModel(ctx, v.Model); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	all, err := r.Versions(ctx, v.Model)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, earlier := range all[newest(there, all):max(v.Version-1, 0)] {
+	for _, earlier := range all[newest(there, all):] {
+		if earlier.Version >= v.Version {
+			break
+		}
 		// One whose artifacts are gone or damaged is not in the way of others.
 		err := r.add(ctx, earlier)
 		if err != nil && !churn.IsKind(err, churn.NotFound) && !churn.IsKind(err, churn.Invalid) {
-			return nil, err
+			return err
 		}
 	}
-	if err := r.add(ctx, v); err != nil {
-		return nil, err
-	}
-	if there, err = r.list(ctx, v.Model); err != nil {
-		return nil, err
-	}
-	return r.removeTwins(ctx, v.Model, there)
+	return r.add(ctx, v)
 }
 
 // newest returns the authority's number of the newest version that is there.
@@ -95,8 +115,9 @@ func newest(there []version, all []registry.Version) int64 {
 // list returns MLflow's versions of the model by their numbers, also those of
 // others.
 func (r *Registry) list(ctx context.Context, model string) ([]version, error) {
+	const path = "model-versions/search"
 	var all []version
-	for token := ""; ; {
+	err := r.runs.client.pages(path, func(token string) (string, error) {
 		var page struct {
 			Versions []version `json:"model_versions"`
 			Next     string    `json:"next_page_token"`
@@ -105,15 +126,12 @@ func (r *Registry) list(ctx context.Context, model string) ([]version, error) {
 		if token != "" {
 			query.Set("page_token", token)
 		}
-		if err := r.runs.client.ask(ctx, "GET", "model-versions/search", query, &page); err != nil {
-			return nil, err
-		}
+		err := r.runs.client.ask(ctx, "GET", path, query, &page)
 		all = append(all, page.Versions...)
-		if token = page.Next; token == "" {
-			slices.SortFunc(all, func(a, b version) int { return int(a.number() - b.number()) })
-			return all, nil
-		}
-	}
+		return page.Next, err
+	})
+	slices.SortFunc(all, func(a, b version) int { return cmp.Compare(a.number(), b.number()) })
+	return all, err
 }
 
 func (r *Registry) ensureModel(ctx context.Context, model string) error {

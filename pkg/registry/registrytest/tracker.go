@@ -72,6 +72,17 @@ func Tracker(t *testing.T, store blob.Store, open func(t *testing.T) registry.Tr
 			t.Errorf("the id is %q, and was %q", again, first)
 		}
 	})
+	t.Run("a run that has ended is the same run, whatever is said of it later", func(t *testing.T) {
+		one, two := open(t), open(t)
+		first := track(t, one, run(name("g")), entry("trainer"))
+		for _, e := range []registry.Entry{
+			{Stage: "gate", Ends: true}, {Stage: "gate", Ends: true}, {Stage: "gate-failed", Ends: true, Failed: true}, entry("trainer"), entry("evaluator"),
+		} {
+			if got := track(t, two, run(name("g")), e); got != first {
+				t.Errorf("the id after the %s is %q, and was %q", e.Stage, got, first)
+			}
+		}
+	})
 	t.Run("what is said again in other words changes nothing and is no error", func(t *testing.T) {
 		r := open(t)
 		first := track(t, r, run(name("c")), entry("trainer"))

@@ -96,6 +96,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with .Values.store.caSecret.name }}
 - {name: store-ca, mountPath: /etc/churn/store, readOnly: true}
 {{- end }}
+{{- with .Values.mlflow.caSecret.name }}
+- {name: mlflow-ca, mountPath: /etc/churn/mlflow, readOnly: true}
+{{- end }}
 {{- end -}}
 
 {{- define "churn.volumes" -}}
@@ -112,6 +115,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with .root.Values.store.caSecret }}
 {{- if .name }}
 - name: store-ca
+  secret:
+    secretName: {{ .name }}
+    items: [{key: {{ .key }}, path: ca.crt}]
+{{- end }}
+{{- end }}
+{{- with .root.Values.mlflow.caSecret }}
+{{- if .name }}
+- name: mlflow-ca
   secret:
     secretName: {{ .name }}
     items: [{key: {{ .key }}, path: ca.crt}]
