@@ -33,11 +33,10 @@ func (t *Trainer) track(ctx context.Context, e event.Event, ready *eventv1.Featu
 			churn.ImportancesPNG: m.GetImportancesPlot(), churn.ReferenceScores: m.GetReferenceScores(),
 		},
 	}
-	if trial := folderOf(e.Run(), ready).trial; trial != "" {
-		entry.Stage += "-" + trial
-	}
+	trial := folderOf(e.Run(), ready).trial
+	entry.Ends = trial != "" // the run itself goes on
 	return t.tracker.Track(ctx, registry.Run{
-		Experiment: plan.GetExperiment(), Run: e.Run(), Started: e.Time,
+		Experiment: plan.GetExperiment(), Run: e.Run(), Trial: trial, Started: e.Time,
 		Name: plan.GetModel() + " " + e.Run(),
 	}, entry)
 }

@@ -408,6 +408,11 @@ func TestTrials(t *testing.T) {
 	if want := s.store.URI("runs/" + s.event.Run() + "/trainer/trial-1/model.txt"); b.GetCandidate().GetModel().GetUri() != want {
 		t.Errorf("the model is %s, want %s", b.GetCandidate().GetModel().GetUri(), want)
 	}
+	for _, trial := range []string{"trial-0", "trial-1"} {
+		if _, err := s.store.Stat(t.Context(), "tracking/asfotec-churn/"+s.event.Run()+"/trials/"+trial+"/trainer.json"); err != nil {
+			t.Errorf("%s is not tracked: %v", trial, err)
+		}
+	}
 }
 
 func TestTracks(t *testing.T) {
