@@ -106,7 +106,9 @@ func TestOneTraceFromRequestToPromoted(t *testing.T) {
 			collector := newCollector(t)
 			s := c.stack(t)
 			s.env = append(s.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.url, "OTEL_BSP_SCHEDULE_DELAY=100")
-			if name != "one process" {
+			if name == "one process" {
+				s.up("--serve=false") // outlives the run: the gate comes to its end
+			} else {
 				for _, service := range services {
 					s.background(service, "--env-file", "")
 				}
