@@ -16,8 +16,7 @@ LDFLAGS   := -s -w -X github.com/asfotec/churn/pkg/config.Version=$(VERSION)
 SERVICES  := featurizer trainer evaluator gate
 GO        := CGO_ENABLED=0 go
 PY        := services/modelservice/.venv/bin
-RUFF      := $(PY)/ruff --config services/modelservice/pyproject.toml
-LOADER    := pkg/registry/mlflow/flavor/loader.py
+LOADER    := --config services/modelservice/pyproject.toml pkg/registry/mlflow/flavor/loader.py
 
 # The same for every command, so that they share what is compiled.
 export GOFLAGS := -trimpath -buildvcs=false
@@ -89,8 +88,10 @@ lint: bin/golangci-lint modelservice-dev proto-check ## Run every linter
 	$(GO) vet $(PACKAGES)
 	bin/golangci-lint run $(PACKAGES)
 	cd deploy && GOWORK=off ../bin/golangci-lint run ./...
-	$(RUFF) check services/modelservice $(LOADER)
-	$(RUFF) format --check services/modelservice $(LOADER)
+	$(PY)/ruff check services/modelservice
+	$(PY)/ruff format --check services/modelservice
+	$(PY)/ruff check $(LOADER)
+	$(PY)/ruff format --check $(LOADER)
 	$(PY)/mypy --config-file services/modelservice/pyproject.toml services/modelservice/modelservice
 
 .PHONY: fuzz
