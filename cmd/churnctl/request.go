@@ -60,7 +60,8 @@ type overrideFlags struct {
 	seed, maxBin               int32
 	rate, l1, l2, features     float64
 	minAUC, minAccuracy        float64
-	baseline                   string
+	baseline, policy           string
+	margin, alpha              float64
 	dryRun                     bool
 }
 
@@ -103,6 +104,9 @@ func (o *overrideFlags) addGate(fs *pflag.FlagSet) {
 	o.set = fs
 	fs.Float64Var(&o.minAUC, "min-auc", 0.82, "least hold-out AUC")
 	fs.Float64Var(&o.minAccuracy, "min-accuracy", 0.78, "least hold-out accuracy")
+	fs.StringVar(&o.policy, "policy", churn.Refresh, "what the candidate must be shown to be beside the champion: refresh (no worse by the margin) or must-be-better")
+	fs.Float64Var(&o.margin, "margin", 0.01, "of policy refresh: a difference of AUC")
+	fs.Float64Var(&o.alpha, "alpha", 0.05, "largest probability of promoting a candidate that is not what the policy asks for")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "decide and report, but register and promote nothing")
 }
 
@@ -136,6 +140,7 @@ func (o *overrideFlags) gate() *eventv1.GateOverrides {
 	return &eventv1.GateOverrides{
 		MinAuc: given(o, "min-auc", o.minAUC), MinAccuracy: given(o, "min-accuracy", o.minAccuracy),
 		BaselineStage: given(o, "baseline-stage", o.baseline), DryRun: given(o, "dry-run", o.dryRun),
+		Policy: given(o, "policy", o.policy), Margin: given(o, "margin", o.margin), Alpha: given(o, "alpha", o.alpha),
 	}
 }
 

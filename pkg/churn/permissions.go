@@ -84,6 +84,7 @@ const (
 	datasets = "datasets/*"
 	specs    = "specs/*"
 	registry = "registry/*"
+	holdouts = "holdouts/*"
 )
 
 // Both are needed to score: the preprocessor and the model of a run. With
@@ -104,7 +105,7 @@ func (s Service) objects() []ObjectAccess {
 	case Evaluator: // the champion's artifacts, too
 		return append(reading(ArtifactKey(AnyRun, Featurizer, "*"), ArtifactKey(AnyRun, Trainer, "*"), registry), s.writes()...)
 	case Gate: // copies what it registers to MLflow
-		return append(reading(preprocessor, model), s.writes(registry)...)
+		return append(reading(preprocessor, model), s.writes(registry, holdouts)...)
 	case ModelService:
 		return reading(preprocessor, model)
 	}

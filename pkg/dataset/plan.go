@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -81,6 +83,7 @@ func (s *Spec) gate(r *eventv1.GateOverrides) *eventv1.Gate {
 	return &eventv1.Gate{
 		MinAuc: or(r.MinAuc, g.MinAUC), MinAccuracy: or(r.MinAccuracy, g.MinAccuracy),
 		BaselineStage: or(r.BaselineStage, g.BaselineStage), DryRun: or(r.DryRun, g.DryRun),
+		Policy: or(r.Policy, g.Policy), Margin: or(r.Margin, g.Margin), Alpha: or(r.Alpha, g.Alpha),
 	}
 }
 
@@ -95,6 +98,9 @@ func checkPlan(p *eventv1.Plan) error {
 		return err
 	}
 	t, g := p.GetTraining(), p.GetGate()
+	if !slices.Contains(churn.Policies, g.GetPolicy()) {
+		return fmt.Errorf("gate.policy is %.40q; it must be one of %s", g.GetPolicy(), strings.Join(churn.Policies, ", "))
+	}
 	for _, r := range []struct {
 		field      string
 		value      float64
@@ -116,6 +122,8 @@ func checkPlan(p *eventv1.Plan) error {
 		{"training.seed", float64(t.GetSeed()), 0, math.MaxInt32, false},
 		{"gate.min_auc", g.GetMinAuc(), 0, 1, false},
 		{"gate.min_accuracy", g.GetMinAccuracy(), 0, 1, false},
+		{"gate.margin", g.GetMargin(), 0, 1, true},
+		{"gate.alpha", g.GetAlpha(), 0, 0.5, true},
 	} {
 		if !(r.value >= r.least && r.value <= r.largest) || r.notAtLeast && r.value == r.least {
 			from := "from"

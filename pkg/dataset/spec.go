@@ -92,6 +92,9 @@ type Gate struct {
 	MinAccuracy   float64 `yaml:"min_accuracy"`
 	BaselineStage string  `yaml:"baseline_stage"`
 	DryRun        bool    `yaml:"dry_run"`
+	Policy        string  `yaml:"policy"`
+	Margin        float64 `yaml:"margin"`
+	Alpha         float64 `yaml:"alpha"`
 }
 
 // ParseSpec reads a spec. Unknown fields, missing ones and contradictions are
@@ -104,7 +107,7 @@ func ParseSpec(text []byte) (*Spec, error) {
 	s := &Spec{
 		Split:    Split{Test: 0.2, Validation: 0.15},
 		Training: defaultTraining,
-		Gate:     Gate{MinAUC: 0.82, MinAccuracy: 0.78, BaselineStage: "Production"},
+		Gate:     Gate{MinAUC: 0.82, MinAccuracy: 0.78, BaselineStage: "Production", Policy: churn.Refresh, Margin: 0.01, Alpha: 0.05},
 	}
 	if err := decodeYAML(text, s); err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the dataset spec is not valid YAML of the expected form: %w", err)

@@ -36,7 +36,7 @@ func TestSpecDefaults(t *testing.T) {
 	if s.Split != (dataset.Split{Test: 0.2, Validation: 0.15}) {
 		t.Errorf("split %+v", s.Split)
 	}
-	if s.Gate != (dataset.Gate{MinAUC: 0.82, MinAccuracy: 0.78, BaselineStage: "Production"}) {
+	if s.Gate != (dataset.Gate{MinAUC: 0.82, MinAccuracy: 0.78, BaselineStage: "Production", Policy: churn.Refresh, Margin: 0.01, Alpha: 0.05}) {
 		t.Errorf("gate %+v", s.Gate)
 	}
 	if s.Training.NumLeaves != 31 || s.Training.Seed != 42 {
@@ -158,7 +158,7 @@ func TestPlanFillsInTheSpec(t *testing.T) {
 			NumLeaves: 64, LearningRate: 0.05, NumIterations: 500, EarlyStoppingRound: 30, MinDataInLeaf: 20,
 			FeatureFraction: 1, BaggingFraction: 1, MaxBin: 255, Seed: 42,
 		},
-		Gate:        &eventv1.Gate{MinAuc: 0.82, MinAccuracy: 0.78, BaselineStage: "Production"},
+		Gate:        &eventv1.Gate{MinAuc: 0.82, MinAccuracy: 0.78, BaselineStage: "Production", Policy: churn.Refresh, Margin: 0.01, Alpha: 0.05},
 		RequestedAt: "2026-01-02T02:04:05.0000006Z",
 	}
 	if !proto.Equal(plan, want) {
@@ -202,6 +202,9 @@ func TestPlanErrorsNameTheSetting(t *testing.T) {
 		"training.learning_rate is 0":   {Training: &eventv1.TrainingOverrides{LearningRate: proto.Float64(0)}},
 		"training.seed is -1":           {Training: &eventv1.TrainingOverrides{Seed: proto.Int32(-1)}},
 		"gate.min_auc is 1.5":           {Gate: &eventv1.GateOverrides{MinAuc: proto.Float64(1.5)}},
+		"gate.margin is 0":              {Gate: &eventv1.GateOverrides{Margin: proto.Float64(0)}},
+		"gate.alpha is 0.6":             {Gate: &eventv1.GateOverrides{Alpha: proto.Float64(0.6)}},
+		`gate.policy is "hope"`:         {Gate: &eventv1.GateOverrides{Policy: proto.String("hope")}},
 		`gate.baseline_stage is "../x"`: {Gate: &eventv1.GateOverrides{BaselineStage: proto.String("../x")}},
 	} {
 		_, err := s.Plan(r, nil, nil, time.Unix(0, 0))

@@ -40,6 +40,7 @@ func (c *checker) message(m proto.Message) {
 		c.evaluation(m.GetEvaluation())
 		c.metrics("metrics", m.GetMetrics())
 		c.champion(m.GetChampion(), m.GetChampionMetrics())
+		c.comparison(m)
 		c.within("round", float64(m.GetRound()), 0, maxRounds)
 	case *eventv1.ModelPromoted:
 		c.promoted(m)
@@ -104,6 +105,9 @@ func (c *checker) request(m *eventv1.RetrainRequested) {
 		c.over("min_auc", g.MinAuc, c.unit)
 		c.over("min_accuracy", g.MinAccuracy, c.unit)
 		c.optional("baseline_stage", g.GetBaselineStage())
+		c.optional("policy", g.GetPolicy())
+		c.over("margin", g.Margin, c.unit)
+		c.over("alpha", g.Alpha, c.unit)
 		c.out()
 	}
 	c.text("git_sha", m.GetGitSha())
@@ -132,11 +136,31 @@ func (c *checker) plan(p *eventv1.Plan) {
 	c.unit("min_auc", p.GetGate().GetMinAuc())
 	c.unit("min_accuracy", p.GetGate().GetMinAccuracy())
 	c.segment("baseline_stage", p.GetGate().GetBaselineStage())
+	c.optional("policy", p.GetGate().GetPolicy())
+	c.unit("margin", p.GetGate().GetMargin())
+	c.unit("alpha", p.GetGate().GetAlpha())
 	c.out()
 	c.text("git_sha", p.GetGitSha())
 	c.text("requested_by", p.GetRequestedBy())
 	c.text("reason", p.GetReason())
 	c.time("requested_at", p.GetRequestedAt())
+}
+
+// comparison may be missing: evaluators of before there was one leave it out.
+func (c *checker) comparison(m *eventv1.ModelEvaluated) {
+	p := m.GetComparison()
+	if p == nil {
+		return
+	}
+	c.in("comparison")
+	defer c.out()
+	if m.GetChampion() == nil {
+		c.fail("auc_difference", "is of a champion that there is not")
+	}
+	c.within("auc_difference", p.GetAucDifference(), -1, 1)
+	c.unit("auc_error", p.GetAucError())
+	c.within("only_candidate", float64(p.GetOnlyCandidate()), 0, maxCount)
+	c.within("only_champion", float64(p.GetOnlyChampion()), 0, maxCount)
 }
 
 func (c *checker) features(f *eventv1.FeatureSet) {

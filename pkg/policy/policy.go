@@ -13,6 +13,8 @@ const (
 	MinAUC       = "min_auc"
 	MinAccuracy  = "min_accuracy"
 	NoRegression = "no_regression"
+	NonInferior  = "non_inferior"
+	Superior     = "superior"
 )
 
 // Evidence is what the rules judge.
@@ -22,6 +24,11 @@ type Evidence struct {
 	// there is none.
 	Champion        *eventv1.Metrics
 	ChampionVersion int64
+	// Comparison holds the paired tests of the two; nil if there is no champion.
+	Comparison *eventv1.Comparison
+	// Look is how often the hold-out has been looked at for a decision on this
+	// model, this time included: 1, 2, 3, …
+	Look int64
 }
 
 // Judge applies every rule, in a fixed order. Without a champion there is
@@ -32,8 +39,7 @@ func Judge(gate *eventv1.Gate, e Evidence) []*eventv1.Rule {
 		atLeast(MinAccuracy, "hold-out accuracy", e.Candidate.GetAccuracy(), gate.GetMinAccuracy(), "the threshold"),
 	}
 	if e.Champion != nil {
-		rules = append(rules, atLeast(NoRegression, "hold-out AUC", e.Candidate.GetAuc(), e.Champion.GetAuc(),
-			fmt.Sprintf("that of the champion, version %d, on the same rows", e.ChampionVersion)))
+		rules = append(rules, beside(gate, e))
 	}
 	return rules
 }

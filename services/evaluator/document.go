@@ -98,7 +98,8 @@ type Champion struct {
 // for DeLong's, replicate by replicate for the bootstrap's.
 type Comparison struct {
 	Differences map[string]Measure `json:"differences"`
-	AUCP        float64            `json:"auc_p"` // DeLong's test of equal AUCs, two-sided
+	AUCError    float64            `json:"auc_error"` // DeLong's standard error of the difference of AUCs
+	AUCP        float64            `json:"auc_p"`     // DeLong's test of equal AUCs, two-sided
 	McNemar     McNemar            `json:"mcnemar"`
 }
 

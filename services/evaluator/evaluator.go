@@ -74,7 +74,7 @@ func (v *Evaluator) Handle(ctx context.Context, e event.Event) ([]event.Event, e
 		Champion: champion, Round: trained.GetRound(),
 	}
 	if document.Champion != nil {
-		evaluated.ChampionMetrics = document.Champion.message()
+		evaluated.ChampionMetrics, evaluated.Comparison = document.Champion.message(), document.Comparison.message()
 	}
 	stage.Report(ctx, stage.Progress{
 		Activity: "evaluated", Done: steps, Total: steps,
@@ -162,6 +162,14 @@ func (v *Evaluator) document(run string, trained *eventv1.ModelTrained, champion
 
 func (j *Judgement) calibrate(s *stat.Sample, c Config) {
 	j.Calibration.Bins, j.Calibration.Error = s.Calibration(c.Bins, c.Level)
+}
+
+// message returns the tests that the event carries.
+func (c *Comparison) message() *eventv1.Comparison {
+	return &eventv1.Comparison{
+		AucDifference: c.Differences[stat.AUC.String()].Value, AucError: c.AUCError,
+		OnlyCandidate: c.McNemar.OnlyCandidate, OnlyChampion: c.McNemar.OnlyChampion,
+	}
 }
 
 // message returns the metrics that the event carries.

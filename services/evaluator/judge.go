@@ -62,7 +62,7 @@ func compare(candidate, champion *stat.Sample, replicates [][]stat.Metrics, leve
 	if err != nil {
 		return nil, err
 	}
-	c.Differences[stat.AUC.String()], c.AUCP = measure(auc.Value, auc.Interval, byDeLong), auc.P
+	c.Differences[stat.AUC.String()], c.AUCError, c.AUCP = measure(auc.Value, auc.Interval, byDeLong), auc.Error, auc.P
 	m := &c.McNemar
 	m.OnlyCandidate, m.OnlyChampion, err = stat.Disagreement(candidate, champion, threshold)
 	m.P = stat.McNemar(m.OnlyCandidate, m.OnlyChampion)

@@ -33,6 +33,7 @@ type Document struct {
 	Outcome            Outcome            `json:"outcome"`
 	Reason             string             `json:"reason"`
 	DryRun             bool               `json:"dry_run"` // as the request said
+	Policy             Policy             `json:"policy"`
 	Rules              []Rule             `json:"rules"`
 	Metrics            map[string]float64 `json:"metrics"`
 	Champion           *Champion          `json:"champion"` // that was compared with; null if there was none
@@ -44,6 +45,16 @@ type Document struct {
 	EvaluationSHA256   string             `json:"evaluation_sha256"`
 	DatasetSHA256      string             `json:"dataset_sha256"`
 	SpecSHA256         string             `json:"spec_sha256"`
+}
+
+// Policy is what the candidate must be shown to be beside a champion, and how much
+// chance it is given.
+type Policy struct {
+	Name    string  `json:"name"`              // refresh, must-be-better; empty: its AUC is not below
+	Margin  float64 `json:"margin"`            // of refresh, a difference of AUC
+	Alpha   float64 `json:"alpha"`             // over all looks at the hold-out
+	Holdout string  `json:"holdout,omitempty"` // empty where there was no champion
+	Look    int64   `json:"look,omitempty"`    // how often it was looked at to compare with a champion, this time included
 }
 
 // Rule is one rule, what it saw and what it said.
@@ -77,12 +88,14 @@ type decision struct {
 }
 
 // judge applies the rules. The outcome is not final if it is Promoted.
-func judge(run string, m *eventv1.ModelEvaluated) *decision {
+func judge(run string, m *eventv1.ModelEvaluated, l look) *decision {
 	plan := m.GetPlan()
+	gate := plan.GetGate()
 	d := &decision{
 		Document: Document{
 			Version: DocumentVersion, Model: plan.GetModel(), Run: run, Round: m.GetRound(),
-			DryRun: plan.GetGate().GetDryRun(), Stage: plan.GetGate().GetBaselineStage(),
+			DryRun: gate.GetDryRun(), Stage: gate.GetBaselineStage(),
+			Policy:             Policy{gate.GetPolicy(), gate.GetMargin(), gate.GetAlpha(), l.Holdout, l.Number},
 			Metrics:            values(m.GetMetrics()),
 			ModelSHA256:        m.GetCandidate().GetModel().GetSha256(),
 			TreesSHA256:        m.GetCandidate().GetTreesSha256(),
@@ -91,8 +104,9 @@ func judge(run string, m *eventv1.ModelEvaluated) *decision {
 			DatasetSHA256:      plan.GetDataset().GetSha256(),
 			SpecSHA256:         plan.GetSpec().GetSha256(),
 		},
-		rules: policy.Judge(plan.GetGate(), policy.Evidence{
+		rules: policy.Judge(gate, policy.Evidence{
 			Candidate: m.GetMetrics(), Champion: m.GetChampionMetrics(), ChampionVersion: m.GetChampion().GetVersion(),
+			Comparison: m.GetComparison(), Look: l.Number,
 		}),
 	}
 	if c := m.GetChampion(); c != nil {

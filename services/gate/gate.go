@@ -64,10 +64,14 @@ func (g *Gate) Handle(ctx context.Context, e event.Event) ([]event.Event, error)
 // registration and promotion with what they did the first time, a lost promotion
 // stays lost, and everything else follows from the event and that answer.
 func (g *Gate) decide(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated) ([]event.Event, error) {
-	d := judge(e.Run(), m)
-	if err := g.claim(ctx, e, d); err != nil {
+	if err := g.claim(ctx, e, m.GetRound()); err != nil {
 		return nil, err
 	}
+	l, err := g.look(ctx, e, m)
+	if err != nil {
+		return nil, err
+	}
+	d := judge(e.Run(), m, l)
 	if d.Outcome == Promoted {
 		stage.Report(ctx, stage.Progress{Activity: "promoting", Total: 1})
 		if err := g.promote(ctx, e, m, d); err != nil {

@@ -57,9 +57,9 @@ func TestDecisions(t *testing.T) {
 		"better than it":        {candidate: good, champion: metrics(0.83, 0.9)},
 		"min_auc":               {candidate: metrics(0.8199, 0.8), failed: "min_auc", say: "hold-out AUC 0.8199 is below 0.8200, the threshold (min_auc)"},
 		"min_accuracy":          {candidate: metrics(0.84, 0.77), failed: "min_accuracy", say: "hold-out accuracy 0.7700 is below 0.7800"},
-		"no_regression":         {candidate: good, champion: metrics(0.85, 0.79), failed: "no_regression", say: "below 0.8500, that of the champion, version 1"},
-		"all of them": {candidate: metrics(0.5, 0.5), champion: equal, failed: "min_auc min_accuracy no_regression",
-			say: "(min_auc); hold-out accuracy 0.5000 is below 0.7800, the threshold (min_accuracy); hold-out AUC 0.5000"},
+		"non_inferior":          {candidate: good, champion: metrics(0.85, 0.79), failed: "non_inferior", say: "not shown to be no worse than the champion, version 1, by 0.01 or more"},
+		"all of them": {candidate: metrics(0.5, 0.5), champion: equal, failed: "min_auc min_accuracy non_inferior",
+			say: "(min_auc); hold-out accuracy 0.5000 is below 0.7800, the threshold (min_accuracy); not shown to be no worse"},
 		"dry run":               {candidate: good, edit: dryRun, say: "dry run: every rule passed", dryRun: true},
 		"dry run of a bad one":  {candidate: metrics(0.5, 0.8), edit: dryRun, failed: "min_auc", say: "(min_auc)"},
 		"dry run, with another": {candidate: good, champion: equal, edit: dryRun, say: "dry run: every rule passed", dryRun: true},
@@ -353,7 +353,7 @@ func TestTracked(t *testing.T) {
 	if p := tracked.Params; p["outcome"] != "promoted" || p["version"] != "2" || p["generation"] != "2" || p["reason"] != "every rule passed" {
 		t.Errorf("tracked %v", p)
 	}
-	if m := tracked.Metrics; len(m) != 3 || m["rule_min_auc"] != 1 || m["rule_min_accuracy"] != 1 || m["rule_no_regression"] != 1 {
+	if m := tracked.Metrics; len(m) != 3 || m["rule_min_auc"] != 1 || m["rule_min_accuracy"] != 1 || m["rule_non_inferior"] != 1 {
 		t.Errorf("tracked %v", m)
 	}
 }

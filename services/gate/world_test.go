@@ -50,7 +50,9 @@ func trained(request string, edit ...func(*eventv1.Plan)) event.Event {
 		Training: &eventv1.Training{
 			NumLeaves: 31, LearningRate: 0.05, NumIterations: 500, MinDataInLeaf: 20, FeatureFraction: 1, BaggingFraction: 1, MaxBin: 255, Seed: 42,
 		},
-		Gate:   &eventv1.Gate{MinAuc: 0.82, MinAccuracy: 0.78, BaselineStage: churn.ServingStage},
+		Gate: &eventv1.Gate{
+			MinAuc: 0.82, MinAccuracy: 0.78, BaselineStage: churn.ServingStage, Policy: churn.Refresh, Margin: 0.01, Alpha: 0.05,
+		},
 		GitSha: "0123abc", RequestedAt: at.Format(time.RFC3339Nano),
 	}
 	for _, e := range edit {
@@ -109,6 +111,7 @@ func evaluate(t testing.TB, store blob.Store, e event.Event, candidate, champion
 		}
 		out.Champion = &eventv1.Champion{Version: c.Version, Generation: c.Generation, Run: v.Run, Model: v.Artifact, Preprocessor: v.Preprocessor}
 		out.ChampionMetrics = champion
+		out.Comparison = &eventv1.Comparison{AucDifference: candidate.GetAuc() - champion.GetAuc(), AucError: 0.001}
 	} else if !churn.IsKind(err, churn.NotFound) {
 		t.Fatal(err)
 	}

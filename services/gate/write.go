@@ -12,13 +12,13 @@ import (
 
 const mediaJSON = "application/json"
 
-// key returns where an artifact of the decision lies: that of a later round
-// beside the first.
-func (d *Document) key(name string) string {
-	if d.Round == 0 {
-		return churn.ArtifactKey(d.Run, churn.Gate, name)
+// key returns where an artifact of a decision lies: that of a later round beside
+// the first.
+func key(run string, round int32, name string) string {
+	if round == 0 {
+		return churn.ArtifactKey(run, churn.Gate, name)
 	}
-	return churn.ArtifactKey(d.Run, churn.Gate, "round-"+strconv.Itoa(int(d.Round)), name)
+	return churn.ArtifactKey(run, churn.Gate, "round-"+strconv.Itoa(int(round)), name)
 }
 
 // write puts decision.json. A Conflict is of an earlier attempt that wrote
@@ -28,7 +28,7 @@ func (g *Gate) write(ctx context.Context, d *decision) (*blob.Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := g.store.Put(ctx, d.key(churn.DecisionJSON), mediaJSON, bytes.NewReader(body))
+	a, err := g.store.Put(ctx, key(d.Run, d.Round, churn.DecisionJSON), mediaJSON, bytes.NewReader(body))
 	if churn.IsKind(err, churn.Conflict) {
 		return nil, churn.Errorf("gate.write", churn.Conflict,
 			"an earlier attempt, cut off before its end, has decided in other words (was the gate updated?): remove the object, and this one takes its place: %w", err)

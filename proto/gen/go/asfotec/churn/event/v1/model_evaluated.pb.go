@@ -43,7 +43,9 @@ type ModelEvaluated struct {
 	// The champion's metrics on the same rows; unset if there was none.
 	ChampionMetrics *Metrics `protobuf:"bytes,7,opt,name=champion_metrics,json=championMetrics,proto3" json:"champion_metrics,omitempty"`
 	// See ModelTrained.round.
-	Round         int32 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
+	Round int32 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
+	// The candidate beside the champion, row by row; unset if there was none.
+	Comparison    *Comparison `protobuf:"bytes,9,opt,name=comparison,proto3" json:"comparison,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +136,86 @@ func (x *ModelEvaluated) GetRound() int32 {
 	return 0
 }
 
+func (x *ModelEvaluated) GetComparison() *Comparison {
+	if x != nil {
+		return x.Comparison
+	}
+	return nil
+}
+
+// Comparison holds the paired tests of candidate and champion on the hold-out.
+type Comparison struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The candidate's AUC less the champion's.
+	AucDifference float64 `protobuf:"fixed64,1,opt,name=auc_difference,json=aucDifference,proto3" json:"auc_difference,omitempty"`
+	// Its standard error, by DeLong's method for paired curves.
+	AucError float64 `protobuf:"fixed64,2,opt,name=auc_error,json=aucError,proto3" json:"auc_error,omitempty"`
+	// Rows that only the candidate classifies rightly at threshold 0.5.
+	OnlyCandidate int64 `protobuf:"varint,3,opt,name=only_candidate,json=onlyCandidate,proto3" json:"only_candidate,omitempty"`
+	// Rows that only the champion does.
+	OnlyChampion  int64 `protobuf:"varint,4,opt,name=only_champion,json=onlyChampion,proto3" json:"only_champion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Comparison) Reset() {
+	*x = Comparison{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Comparison) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Comparison) ProtoMessage() {}
+
+func (x *Comparison) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
+func (*Comparison) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Comparison) GetAucDifference() float64 {
+	if x != nil {
+		return x.AucDifference
+	}
+	return 0
+}
+
+func (x *Comparison) GetAucError() float64 {
+	if x != nil {
+		return x.AucError
+	}
+	return 0
+}
+
+func (x *Comparison) GetOnlyCandidate() int64 {
+	if x != nil {
+		return x.OnlyCandidate
+	}
+	return 0
+}
+
+func (x *Comparison) GetOnlyChampion() int64 {
+	if x != nil {
+		return x.OnlyChampion
+	}
+	return 0
+}
+
 // Evaluation names the evaluator's artifacts.
 type Evaluation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -155,7 +237,7 @@ type Evaluation struct {
 
 func (x *Evaluation) Reset() {
 	*x = Evaluation{}
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[1]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -167,7 +249,7 @@ func (x *Evaluation) String() string {
 func (*Evaluation) ProtoMessage() {}
 
 func (x *Evaluation) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[1]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -180,7 +262,7 @@ func (x *Evaluation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
 func (*Evaluation) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{1}
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Evaluation) GetEvaluation() *v1.Artifact {
@@ -246,7 +328,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -258,7 +340,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -271,7 +353,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{2}
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Metrics) GetAuc() float64 {
@@ -336,7 +418,7 @@ type Champion struct {
 
 func (x *Champion) Reset() {
 	*x = Champion{}
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +430,7 @@ func (x *Champion) String() string {
 func (*Champion) ProtoMessage() {}
 
 func (x *Champion) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +443,7 @@ func (x *Champion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Champion.ProtoReflect.Descriptor instead.
 func (*Champion) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{3}
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Champion) GetVersion() int64 {
@@ -403,7 +485,7 @@ var File_asfotec_churn_event_v1_model_evaluated_proto protoreflect.FileDescripto
 
 const file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc = "" +
 	"\n" +
-	",asfotec/churn/event/v1/model_evaluated.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xe5\x03\n" +
+	",asfotec/churn/event/v1/model_evaluated.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xa9\x04\n" +
 	"\x0eModelEvaluated\x120\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n" +
 	"\bfeatures\x18\x02 \x01(\v2\".asfotec.churn.event.v1.FeatureSetR\bfeatures\x12B\n" +
@@ -414,7 +496,16 @@ const file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc = "" +
 	"\ametrics\x18\x05 \x01(\v2\x1f.asfotec.churn.event.v1.MetricsR\ametrics\x12<\n" +
 	"\bchampion\x18\x06 \x01(\v2 .asfotec.churn.event.v1.ChampionR\bchampion\x12J\n" +
 	"\x10champion_metrics\x18\a \x01(\v2\x1f.asfotec.churn.event.v1.MetricsR\x0fchampionMetrics\x12\x14\n" +
-	"\x05round\x18\b \x01(\x05R\x05round\"\x99\x03\n" +
+	"\x05round\x18\b \x01(\x05R\x05round\x12B\n" +
+	"\n" +
+	"comparison\x18\t \x01(\v2\".asfotec.churn.event.v1.ComparisonR\n" +
+	"comparison\"\x9c\x01\n" +
+	"\n" +
+	"Comparison\x12%\n" +
+	"\x0eauc_difference\x18\x01 \x01(\x01R\raucDifference\x12\x1b\n" +
+	"\tauc_error\x18\x02 \x01(\x01R\baucError\x12%\n" +
+	"\x0eonly_candidate\x18\x03 \x01(\x03R\ronlyCandidate\x12#\n" +
+	"\ronly_champion\x18\x04 \x01(\x03R\fonlyChampion\"\x99\x03\n" +
 	"\n" +
 	"Evaluation\x12C\n" +
 	"\n" +
@@ -453,38 +544,40 @@ func file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP() []byte {
 	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescData
 }
 
-var file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_asfotec_churn_event_v1_model_evaluated_proto_goTypes = []any{
 	(*ModelEvaluated)(nil), // 0: asfotec.churn.event.v1.ModelEvaluated
-	(*Evaluation)(nil),     // 1: asfotec.churn.event.v1.Evaluation
-	(*Metrics)(nil),        // 2: asfotec.churn.event.v1.Metrics
-	(*Champion)(nil),       // 3: asfotec.churn.event.v1.Champion
-	(*Plan)(nil),           // 4: asfotec.churn.event.v1.Plan
-	(*FeatureSet)(nil),     // 5: asfotec.churn.event.v1.FeatureSet
-	(*TrainedModel)(nil),   // 6: asfotec.churn.event.v1.TrainedModel
-	(*v1.Artifact)(nil),    // 7: asfotec.churn.artifact.v1.Artifact
+	(*Comparison)(nil),     // 1: asfotec.churn.event.v1.Comparison
+	(*Evaluation)(nil),     // 2: asfotec.churn.event.v1.Evaluation
+	(*Metrics)(nil),        // 3: asfotec.churn.event.v1.Metrics
+	(*Champion)(nil),       // 4: asfotec.churn.event.v1.Champion
+	(*Plan)(nil),           // 5: asfotec.churn.event.v1.Plan
+	(*FeatureSet)(nil),     // 6: asfotec.churn.event.v1.FeatureSet
+	(*TrainedModel)(nil),   // 7: asfotec.churn.event.v1.TrainedModel
+	(*v1.Artifact)(nil),    // 8: asfotec.churn.artifact.v1.Artifact
 }
 var file_asfotec_churn_event_v1_model_evaluated_proto_depIdxs = []int32{
-	4,  // 0: asfotec.churn.event.v1.ModelEvaluated.plan:type_name -> asfotec.churn.event.v1.Plan
-	5,  // 1: asfotec.churn.event.v1.ModelEvaluated.features:type_name -> asfotec.churn.event.v1.FeatureSet
-	6,  // 2: asfotec.churn.event.v1.ModelEvaluated.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
-	1,  // 3: asfotec.churn.event.v1.ModelEvaluated.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
-	2,  // 4: asfotec.churn.event.v1.ModelEvaluated.metrics:type_name -> asfotec.churn.event.v1.Metrics
-	3,  // 5: asfotec.churn.event.v1.ModelEvaluated.champion:type_name -> asfotec.churn.event.v1.Champion
-	2,  // 6: asfotec.churn.event.v1.ModelEvaluated.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
-	7,  // 7: asfotec.churn.event.v1.Evaluation.evaluation:type_name -> asfotec.churn.artifact.v1.Artifact
-	7,  // 8: asfotec.churn.event.v1.Evaluation.scores:type_name -> asfotec.churn.artifact.v1.Artifact
-	7,  // 9: asfotec.churn.event.v1.Evaluation.roc_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	7,  // 10: asfotec.churn.event.v1.Evaluation.pr_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	7,  // 11: asfotec.churn.event.v1.Evaluation.calibration_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	7,  // 12: asfotec.churn.event.v1.Evaluation.report:type_name -> asfotec.churn.artifact.v1.Artifact
-	7,  // 13: asfotec.churn.event.v1.Champion.model:type_name -> asfotec.churn.artifact.v1.Artifact
-	7,  // 14: asfotec.churn.event.v1.Champion.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	5,  // 0: asfotec.churn.event.v1.ModelEvaluated.plan:type_name -> asfotec.churn.event.v1.Plan
+	6,  // 1: asfotec.churn.event.v1.ModelEvaluated.features:type_name -> asfotec.churn.event.v1.FeatureSet
+	7,  // 2: asfotec.churn.event.v1.ModelEvaluated.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
+	2,  // 3: asfotec.churn.event.v1.ModelEvaluated.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
+	3,  // 4: asfotec.churn.event.v1.ModelEvaluated.metrics:type_name -> asfotec.churn.event.v1.Metrics
+	4,  // 5: asfotec.churn.event.v1.ModelEvaluated.champion:type_name -> asfotec.churn.event.v1.Champion
+	3,  // 6: asfotec.churn.event.v1.ModelEvaluated.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
+	1,  // 7: asfotec.churn.event.v1.ModelEvaluated.comparison:type_name -> asfotec.churn.event.v1.Comparison
+	8,  // 8: asfotec.churn.event.v1.Evaluation.evaluation:type_name -> asfotec.churn.artifact.v1.Artifact
+	8,  // 9: asfotec.churn.event.v1.Evaluation.scores:type_name -> asfotec.churn.artifact.v1.Artifact
+	8,  // 10: asfotec.churn.event.v1.Evaluation.roc_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	8,  // 11: asfotec.churn.event.v1.Evaluation.pr_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	8,  // 12: asfotec.churn.event.v1.Evaluation.calibration_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	8,  // 13: asfotec.churn.event.v1.Evaluation.report:type_name -> asfotec.churn.artifact.v1.Artifact
+	8,  // 14: asfotec.churn.event.v1.Champion.model:type_name -> asfotec.churn.artifact.v1.Artifact
+	8,  // 15: asfotec.churn.event.v1.Champion.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_model_evaluated_proto_init() }
@@ -501,7 +594,7 @@ func file_asfotec_churn_event_v1_model_evaluated_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc), len(file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

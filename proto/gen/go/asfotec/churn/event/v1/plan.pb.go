@@ -383,7 +383,16 @@ type Gate struct {
 	// Registry stage whose version is the champion, for example Production.
 	BaselineStage string `protobuf:"bytes,3,opt,name=baseline_stage,json=baselineStage,proto3" json:"baseline_stage,omitempty"`
 	// Decide and report, but register and promote nothing.
-	DryRun        bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	DryRun bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// What the candidate must be shown to be beside a champion, on the same
+	// hold-out rows: "refresh", no worse by margin or more; "must-be-better",
+	// better. Empty in events of before there was a choice: its AUC is not below.
+	Policy string `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
+	// See policy: a difference of AUC.
+	Margin float64 `protobuf:"fixed64,6,opt,name=margin,proto3" json:"margin,omitempty"`
+	// Largest probability of promoting a candidate that is not what policy asks
+	// for, over all candidates that are judged on the hold-out.
+	Alpha         float64 `protobuf:"fixed64,7,opt,name=alpha,proto3" json:"alpha,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -446,6 +455,27 @@ func (x *Gate) GetDryRun() bool {
 	return false
 }
 
+func (x *Gate) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Gate) GetMargin() float64 {
+	if x != nil {
+		return x.Margin
+	}
+	return 0
+}
+
+func (x *Gate) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
 var File_asfotec_churn_event_v1_plan_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
@@ -486,12 +516,15 @@ const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
 	"\tlambda_l2\x18\n" +
 	" \x01(\x01R\blambdaL2\x12\x17\n" +
 	"\amax_bin\x18\v \x01(\x05R\x06maxBin\x12\x12\n" +
-	"\x04seed\x18\f \x01(\x05R\x04seed\"\x82\x01\n" +
+	"\x04seed\x18\f \x01(\x05R\x04seed\"\xc8\x01\n" +
 	"\x04Gate\x12\x17\n" +
 	"\amin_auc\x18\x01 \x01(\x01R\x06minAuc\x12!\n" +
 	"\fmin_accuracy\x18\x02 \x01(\x01R\vminAccuracy\x12%\n" +
 	"\x0ebaseline_stage\x18\x03 \x01(\tR\rbaselineStage\x12\x17\n" +
-	"\adry_run\x18\x04 \x01(\bR\x06dryRunBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\x12\x16\n" +
+	"\x06policy\x18\x05 \x01(\tR\x06policy\x12\x16\n" +
+	"\x06margin\x18\x06 \x01(\x01R\x06margin\x12\x14\n" +
+	"\x05alpha\x18\a \x01(\x01R\x05alphaBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
 
 var (
 	file_asfotec_churn_event_v1_plan_proto_rawDescOnce sync.Once

@@ -373,7 +373,13 @@ type GateOverrides struct {
 	// See Gate.baseline_stage.
 	BaselineStage *string `protobuf:"bytes,3,opt,name=baseline_stage,json=baselineStage,proto3,oneof" json:"baseline_stage,omitempty"`
 	// See Gate.dry_run.
-	DryRun        *bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3,oneof" json:"dry_run,omitempty"`
+	DryRun *bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3,oneof" json:"dry_run,omitempty"`
+	// See Gate.policy.
+	Policy *string `protobuf:"bytes,5,opt,name=policy,proto3,oneof" json:"policy,omitempty"`
+	// See Gate.margin.
+	Margin *float64 `protobuf:"fixed64,6,opt,name=margin,proto3,oneof" json:"margin,omitempty"`
+	// See Gate.alpha.
+	Alpha         *float64 `protobuf:"fixed64,7,opt,name=alpha,proto3,oneof" json:"alpha,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -436,6 +442,27 @@ func (x *GateOverrides) GetDryRun() bool {
 	return false
 }
 
+func (x *GateOverrides) GetPolicy() string {
+	if x != nil && x.Policy != nil {
+		return *x.Policy
+	}
+	return ""
+}
+
+func (x *GateOverrides) GetMargin() float64 {
+	if x != nil && x.Margin != nil {
+		return *x.Margin
+	}
+	return 0
+}
+
+func (x *GateOverrides) GetAlpha() float64 {
+	if x != nil && x.Alpha != nil {
+		return *x.Alpha
+	}
+	return 0
+}
+
 var File_asfotec_churn_event_v1_retrain_requested_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
@@ -494,18 +521,24 @@ const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
 	"_lambda_l2B\n" +
 	"\n" +
 	"\b_max_binB\a\n" +
-	"\x05_seed\"\xdb\x01\n" +
+	"\x05_seed\"\xd0\x02\n" +
 	"\rGateOverrides\x12\x1c\n" +
 	"\amin_auc\x18\x01 \x01(\x01H\x00R\x06minAuc\x88\x01\x01\x12&\n" +
 	"\fmin_accuracy\x18\x02 \x01(\x01H\x01R\vminAccuracy\x88\x01\x01\x12*\n" +
 	"\x0ebaseline_stage\x18\x03 \x01(\tH\x02R\rbaselineStage\x88\x01\x01\x12\x1c\n" +
-	"\adry_run\x18\x04 \x01(\bH\x03R\x06dryRun\x88\x01\x01B\n" +
+	"\adry_run\x18\x04 \x01(\bH\x03R\x06dryRun\x88\x01\x01\x12\x1b\n" +
+	"\x06policy\x18\x05 \x01(\tH\x04R\x06policy\x88\x01\x01\x12\x1b\n" +
+	"\x06margin\x18\x06 \x01(\x01H\x05R\x06margin\x88\x01\x01\x12\x19\n" +
+	"\x05alpha\x18\a \x01(\x01H\x06R\x05alpha\x88\x01\x01B\n" +
 	"\n" +
 	"\b_min_aucB\x0f\n" +
 	"\r_min_accuracyB\x11\n" +
 	"\x0f_baseline_stageB\n" +
 	"\n" +
-	"\b_dry_runBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
+	"\b_dry_runB\t\n" +
+	"\a_policyB\t\n" +
+	"\a_marginB\b\n" +
+	"\x06_alphaBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
 
 var (
 	file_asfotec_churn_event_v1_retrain_requested_proto_rawDescOnce sync.Once

@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ModelEvaluated(_message.Message):
-    __slots__ = ("plan", "features", "candidate", "evaluation", "metrics", "champion", "champion_metrics", "round")
+    __slots__ = ("plan", "features", "candidate", "evaluation", "metrics", "champion", "champion_metrics", "round", "comparison")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class ModelEvaluated(_message.Message):
     CHAMPION_FIELD_NUMBER: _ClassVar[int]
     CHAMPION_METRICS_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
+    COMPARISON_FIELD_NUMBER: _ClassVar[int]
     plan: _plan_pb2.Plan
     features: _features_ready_pb2.FeatureSet
     candidate: _model_trained_pb2.TrainedModel
@@ -27,7 +28,20 @@ class ModelEvaluated(_message.Message):
     champion: Champion
     champion_metrics: Metrics
     round: int
-    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., candidate: _Optional[_Union[_model_trained_pb2.TrainedModel, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., metrics: _Optional[_Union[Metrics, _Mapping]] = ..., champion: _Optional[_Union[Champion, _Mapping]] = ..., champion_metrics: _Optional[_Union[Metrics, _Mapping]] = ..., round: _Optional[int] = ...) -> None: ...
+    comparison: Comparison
+    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., candidate: _Optional[_Union[_model_trained_pb2.TrainedModel, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., metrics: _Optional[_Union[Metrics, _Mapping]] = ..., champion: _Optional[_Union[Champion, _Mapping]] = ..., champion_metrics: _Optional[_Union[Metrics, _Mapping]] = ..., round: _Optional[int] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ...) -> None: ...
+
+class Comparison(_message.Message):
+    __slots__ = ("auc_difference", "auc_error", "only_candidate", "only_champion")
+    AUC_DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    AUC_ERROR_FIELD_NUMBER: _ClassVar[int]
+    ONLY_CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    ONLY_CHAMPION_FIELD_NUMBER: _ClassVar[int]
+    auc_difference: float
+    auc_error: float
+    only_candidate: int
+    only_champion: int
+    def __init__(self, auc_difference: _Optional[float] = ..., auc_error: _Optional[float] = ..., only_candidate: _Optional[int] = ..., only_champion: _Optional[int] = ...) -> None: ...
 
 class Evaluation(_message.Message):
     __slots__ = ("evaluation", "scores", "roc_plot", "pr_plot", "calibration_plot", "report")

@@ -69,13 +69,19 @@ class TrainingOverrides(_message.Message):
     def __init__(self, num_leaves: _Optional[int] = ..., learning_rate: _Optional[float] = ..., num_iterations: _Optional[int] = ..., early_stopping_round: _Optional[int] = ..., min_data_in_leaf: _Optional[int] = ..., feature_fraction: _Optional[float] = ..., bagging_fraction: _Optional[float] = ..., bagging_freq: _Optional[int] = ..., lambda_l1: _Optional[float] = ..., lambda_l2: _Optional[float] = ..., max_bin: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class GateOverrides(_message.Message):
-    __slots__ = ("min_auc", "min_accuracy", "baseline_stage", "dry_run")
+    __slots__ = ("min_auc", "min_accuracy", "baseline_stage", "dry_run", "policy", "margin", "alpha")
     MIN_AUC_FIELD_NUMBER: _ClassVar[int]
     MIN_ACCURACY_FIELD_NUMBER: _ClassVar[int]
     BASELINE_STAGE_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
     min_auc: float
     min_accuracy: float
     baseline_stage: str
     dry_run: bool
-    def __init__(self, min_auc: _Optional[float] = ..., min_accuracy: _Optional[float] = ..., baseline_stage: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+    policy: str
+    margin: float
+    alpha: float
+    def __init__(self, min_auc: _Optional[float] = ..., min_accuracy: _Optional[float] = ..., baseline_stage: _Optional[str] = ..., dry_run: _Optional[bool] = ..., policy: _Optional[str] = ..., margin: _Optional[float] = ..., alpha: _Optional[float] = ...) -> None: ...
