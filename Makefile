@@ -102,6 +102,10 @@ fuzz: ## Fuzz every parser for FUZZTIME each
 bench: build lightgbm modelservice-dev ## Measure against the Python scripts
 	@bench/run.sh
 
+.PHONY: gate-study
+gate-study: build lightgbm ## Count what the gate promotes of 400 candidates that are just as good, worse and better
+	@bench/gate.py --data $(or $(wildcard ../shared/data/telco_churn.csv),$(DATA))
+
 ##@ Schemas
 
 .PHONY: proto

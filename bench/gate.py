@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""How often the gate promotes what it should, and what it should not.
+
+python bench/gate.py [--data FILE] [--noise 200] [--worse 100] [--better 100]
+
+Each candidate is trained, evaluated and decided on by the pipeline itself, as a dry run beside one champion, so that
+each is the first look at its hold-out as far as the champion goes. Told are the numbers that each policy would promote
+at the level --alpha, with Wilson's interval of 95 %, and those of the plain rule: its AUC is not below the champion's.
+
+- noise: the champion's data and settings, with other seeds. None is better.
+- worse: two trees. All are worse by more than the margin.
+- better: the champion has not seen Contract, tenure, InternetService and the charges. All are better.
+
+`make build lightgbm` first.
+"""
+
+import argparse
+import csv
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WITHHELD = {"Contract": "Monthly", "tenure": "1", "InternetService": "No", "MonthlyCharges": "50", "TotalCharges": "50"}
+RANDOM = ["--feature-fraction", "0.7"]  # else a seed changes nothing
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT / "data/telco_churn.csv")
+    parser.add_argument("--noise", type=int, default=200)
+    parser.add_argument("--worse", type=int, default=100)
+    parser.add_argument("--better", type=int, default=100)
+    parser.add_argument("--alpha", type=float, default=0.05)
+    parser.add_argument("--margin", type=float, default=0.01)
+    args = parser.parse_args()
+    whole = args.data.resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        blinded = blind(whole, Path(folder) / "blinded.csv")
+        studies = [
+            ("noise", args.noise, whole, []),
+            ("worse", args.worse, whole, ["--num-iterations", "2", "--early-stopping-rounds", "0"]),
+            ("better", args.better, blinded, []),
+        ]
+        print("study   candidates  difference of AUC   error   plain rule         must-be-better     refresh")
+        for name, n, champion, settings in studies:
+            study(Path(folder) / name, args, name, n, champion, whole, settings)
+
+
+def study(state, args, name, n, champion, data, settings):
+    """Promote a champion, have n candidates judged beside it, and print a line."""
+    stack = Stack(state)
+    lax = ["--min-auc", "0", "--min-accuracy", "0"]
+    try:
+        stack.retrain(0, "--data", champion, *RANDOM, *lax)
+        runs = []
+        for seed in range(1, n + 1):
+            common = ["--data", data, "--seed", seed, *RANDOM, *lax, *settings, "--dry-run", "--margin", args.margin]
+            runs.append(Run(stack.retrain((0, 3), *common, "--policy", "must-be-better")))
+            progress(name, seed, n)
+    finally:
+        stack.stop()
+    columns = [
+        share(sum(r.difference >= 0 for r in runs), n),
+        share(sum(r.p(0) <= args.alpha for r in runs), n),
+        share(sum(r.p(-args.margin) <= args.alpha for r in runs), n),
+    ]
+    differences = [r.difference for r in runs]
+    print(f"{name:7} {n:10}  {statistics.mean(differences):+.4f} ({min(differences):+.4f}…{max(differences):+.4f})"
+          f"  {statistics.mean(r.error for r in runs):.4f}  " + "  ".join(f"{c:17}" for c in columns))
+
+
+class Run:
+    """What an evaluation found."""
+
+    def __init__(self, evaluation):
+        comparison = evaluation["comparison"]
+        self.difference = comparison["differences"]["auc"]["value"]
+        self.error = comparison["auc_error"]
+
+    def p(self, bound):
+        """Return the one-sided p-value of the difference being at most bound, as pkg/stat has it."""
+        if self.error == 0:
+            return 0.0 if self.difference > bound else 1.0
+        return 0.5 * math.erfc((self.difference - bound) / self.error / math.sqrt(2))
+
+
+class Stack:
+    """A local stack of its own."""
+
+    def __init__(self, state):
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "MLFLOW_", "AWS_", "CHURN_"))}
+        self.env["CHURN_STATE_DIR"] = str(state)
+        self.state = state
+        self.up = subprocess.Popen(
+            [ROOT / "bin/churnctl", "--env-file", "", "up", "--serve=false"], env=self.env, cwd=ROOT,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        while not (state / "stack.json").exists():
+            if self.up.poll() is not None:
+                sys.exit("the stack has ended: see churnctl up")
+
+    def retrain(self, code, *flags):
+        """Run to its end and return the evaluation."""
+        done = self.call("retrain", "--output", "json", *flags)
+        if done.returncode not in (code if isinstance(code, tuple) else (code,)):
+            sys.exit(f"churnctl retrain ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        run = json.loads(done.stdout)["run"]
+        out = self.state / "out" / run
+        self.call("show", run, "--download", out)
+        return json.loads(next(out.rglob("evaluation.json")).read_text())
+
+    def call(self, *args):
+        command = [ROOT / "bin/churnctl", "--env-file", "", *map(str, args)]
+        return subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    def stop(self):
+        self.up.terminate()
+        self.up.wait()
+
+
+def blind(source, target):
+    """Write the file with the withheld columns made constant, and return its path."""
+    with source.open(newline="") as read, target.open("w", newline="") as write:
+        rows = csv.DictReader(read)
+        out = csv.DictWriter(write, rows.fieldnames)
+        out.writeheader()
+        out.writerows({**row, **WITHHELD} for row in rows)
+    return target
+
+
+def share(k, n):
+    """Return k of n with Wilson's interval."""
+    if n == 0:
+        return "-"
+    z, p = 1.959964, k / n
+    middle, half = (p + z * z / 2 / n) / (1 + z * z / n), z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n)
+    return f"{k} ({max(0, middle - half):.1%}…{min(1, middle + half):.1%})"
+
+
+def progress(name, done, n):
+    if sys.stderr.isatty():
+        print(f"\r{name}: {done} of {n} ", end="" if done < n else "\r", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
