@@ -79,6 +79,7 @@ func TestLeastPrivilege(t *testing.T) {
 	t.Run("refused by Kafka", s.testRefusedByKafka)
 	t.Run("refused by MinIO", s.testRefusedByMinIO)
 	t.Run("examined", s.testExamined)
+	t.Run("missing bucket", s.testMissingBucket)
 	t.Run("promoted", s.testPromoted)
 	t.Run("promoted in MLflow", s.testPromotedInMLflow)
 }
@@ -170,6 +171,20 @@ func (s secure) nothingPutAside(t *testing.T, client *aStack) {
 			if records := super.want(0, nil, "events", string(topic), "-o", "json").stdout; records != "" {
 				t.Errorf("%s has %s", topic, records)
 			}
+		}
+	}
+}
+
+// A bucket that is not there, and may not be made, ends every program with its
+// setting's name.
+func (s secure) testMissingBucket(t *testing.T) {
+	for program, user := range map[string]churn.Service{
+		"featurizer": churn.Featurizer, "featurizer --check": churn.Featurizer, "doctor": churn.Client, "retrain": churn.Client,
+		"modelservice": churn.ModelService,
+	} {
+		code, said := s.as(user).with(settings{"CHURN_BUCKET": "missing", "LOG_FORMAT": "json"}).end(t, program)
+		if code != 1 && code != 2 || !strings.Contains(said, "CHURN_BUCKET") {
+			t.Errorf("%s: exit code %d, it says:\n%s", program, code, said)
 		}
 	}
 }

@@ -63,10 +63,7 @@ class ObjectStore:
         )
 
     def check(self) -> None:
-        """Raise Denied if the store does not let this service in, Unavailable if it is away.
-
-        A user who may not list can still be one who may read what is to be served.
-        """
+        """Raise Denied if the store does not let this service in, Unavailable if it is away."""
         from minio.error import MinioException, S3Error
         from urllib3.exceptions import HTTPError
 
@@ -76,7 +73,10 @@ class ObjectStore:
             if why := denial.of_store(self._store, err):
                 raise Denied(why) from err
             if isinstance(err, S3Error) and err.code == "AccessDenied":
-                return
+                raise Denied(
+                    f"bucket {self._bucket} (CHURN_BUCKET) at {self._store.host} is not there, or the user of "
+                    "AWS_ACCESS_KEY_ID may not list it (s3:ListBucket), without which what is missing looks forbidden"
+                ) from err
             what = f"bucket {self._bucket} (CHURN_BUCKET) at {self._store.host} (MLFLOW_S3_ENDPOINT_URL)"
             raise Unavailable(f"{what}: {err}") from err
 
