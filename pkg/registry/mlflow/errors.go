@@ -74,7 +74,7 @@ func (c *Client) refused(path string, res *http.Response, body []byte) error {
 		return answer(churn.Internal, ": check "+c.config.credentials())
 	case slices.Contains(awayCodes, res.StatusCode), said.Code == "TEMPORARILY_UNAVAILABLE", said.Code == "REQUEST_LIMIT_EXCEEDED":
 		return busy{answer(churn.Transient, "")}
-	case res.StatusCode >= 500: // it may be the request's doing
+	case res.StatusCode >= 500, said.Code == "BAD_REQUEST": // it may be the request's doing; so says a database of two writers, too
 		return busy{answer(churn.Internal, "")}
 	case res.StatusCode/100 == 3:
 		return answer(churn.Internal, ": it redirects, which is not followed: set "+c.config.place()+" to where it leads")

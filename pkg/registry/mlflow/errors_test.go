@@ -81,19 +81,35 @@ func TestAServerThatComesAndGoes(t *testing.T) {
 	if err := connect(t, mlflow.Config{URI: server.URL}).Ping(t.Context()); !churn.IsKind(err, churn.Transient) {
 		t.Errorf("cut off: %v", err)
 	}
+	for name, answer := range map[string]struct {
+		status int
+		body   string
+	}{
+		"busy":                {http.StatusServiceUnavailable, ""},
+		"writers at one time": {http.StatusBadRequest, `{"error_code": "BAD_REQUEST", "message": "(sqlite3.IntegrityError) UNIQUE constraint failed"}`},
+	} {
+		goesOn(t, name, answer.status, answer.body)
+	}
+}
+
+// goesOn checks that a server which answers so twice is asked until it answers well.
+func goesOn(t *testing.T, name string, status int, body string) {
+	t.Helper()
 	var asked atomic.Int64
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if asked.Add(1) < 3 {
-			w.WriteHeader(http.StatusServiceUnavailable)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+			return
 		}
 		_, _ = io.WriteString(w, "{}")
 	}))
 	if err := connect(t, mlflow.Config{URI: busy.URL}).Ping(t.Context()); err != nil || asked.Load() != 3 {
-		t.Errorf("busy: %v after %d", err, asked.Load())
+		t.Errorf("%s: %v after %d", name, err, asked.Load())
 	}
 	busy.Close()
 	if err := connect(t, mlflow.Config{URI: busy.URL}).Ping(t.Context()); !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), "MLFLOW_TRACKING_URI") {
-		t.Errorf("away: %v", err)
+		t.Errorf("%s, then away: %v", name, err)
 	}
 }
 
