@@ -160,12 +160,23 @@ func TestPortIsKept(t *testing.T) {
 
 func TestContextEndsAPart(t *testing.T) {
 	for name, start := range parts {
-		ctx, cancel := context.WithCancel(t.Context())
-		p := must[part](t)(start(ctx, t.TempDir(), anyPort))
-		cancel()
-		stop(t, p)
-		if c, err := net.Dial("tcp", p.addr); err == nil {
-			_ = c.Close()
+		served := func() bool {
+			ctx, cancel := context.WithCancel(t.Context())
+			p := must[part](t)(start(ctx, t.TempDir(), anyPort))
+			cancel()
+			stop(t, p)
+			c, err := net.Dial("tcp", p.addr)
+			if err == nil {
+				_ = c.Close()
+			}
+			return err == nil
+		}
+		// Another process may have taken the port meanwhile, but not each time.
+		tries := 3
+		for tries > 0 && served() {
+			tries--
+		}
+		if tries == 0 {
 			t.Errorf("%s: still there", name)
 		}
 	}
