@@ -2,10 +2,13 @@ package test
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -59,15 +62,17 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// all returns the spans once there is one of the name.
-func (c *collector) all(t *testing.T, until string) (spans []collected) {
+// all returns the spans of some traces, once there is one of each name. A process exports a span after those below it.
+func (c *collector) all(t *testing.T, of func(trace string) bool, until ...string) (spans []collected) {
 	t.Helper()
-	eventually(t, "the span "+until, func() error {
+	eventually(t, fmt.Sprintf("the spans %q", until), func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		spans = slices.Clone(c.spans)
-		if !slices.ContainsFunc(spans, func(s collected) bool { return s.GetName() == until }) {
-			return fmt.Errorf("%d spans, and not that one", len(spans))
+		spans = slices.DeleteFunc(slices.Clone(c.spans), func(s collected) bool { return !of(hex.EncodeToString(s.GetTraceId())) })
+		for _, name := range until {
+			if !slices.ContainsFunc(spans, func(s collected) bool { return s.GetName() == name }) {
+				return fmt.Errorf("%d spans, and not %s", len(spans), name)
+			}
 		}
 		return nil
 	})
@@ -84,75 +89,181 @@ var steps = []string{
 	"gate model-evaluated", "send model-promoted model-current",
 }
 
-// From request to promoted is one trace, in one process and in many.
+// tree is what is below what, each once: how often an artifact is read is for a
+// stage to know.
+const tree = `> retrain churn-classifier
+evaluator model-trained > registry.Champion
+evaluator model-trained > send model-evaluated
+evaluator model-trained > store.Get
+evaluator model-trained > store.Put
+evaluator model-trained > store.Stat
+evaluator model-trained > tracker.Track
+featurizer retrain-requested > send features-ready
+featurizer retrain-requested > store.Open
+featurizer retrain-requested > store.Put
+featurizer retrain-requested > store.Stat
+featurizer retrain-requested > tracker.Track
+gate model-evaluated > registry.Champion
+gate model-evaluated > registry.Promote
+gate model-evaluated > registry.Register
+gate model-evaluated > send model-promoted model-current
+gate model-evaluated > store.Put
+gate model-evaluated > store.Stat
+gate model-evaluated > tracker.Track
+retrain churn-classifier > featurizer retrain-requested
+send features-ready > trainer features-ready
+send model-evaluated > gate model-evaluated
+send model-trained > evaluator model-trained
+trainer features-ready > send model-trained
+trainer features-ready > store.Get
+trainer features-ready > store.Put
+trainer features-ready > store.Stat
+trainer features-ready > tracker.Track
+trainer features-ready > train`
+
+// shape returns the tree of the spans.
+func shape(spans []collected) string {
+	names := map[string]string{}
+	for _, s := range spans {
+		names[string(s.GetSpanId())] = s.GetName()
+	}
+	var lines []string
+	for _, s := range spans {
+		lines = append(lines, strings.TrimSpace(names[string(s.GetParentSpanId())]+" > "+s.GetName()))
+	}
+	slices.Sort(lines)
+	return strings.Join(slices.Compact(lines), "\n")
+}
+
+// From request to promoted is one trace, the same in one process and in many. A stage
+// that is repeated by hand has one of its own, with a link to the run's.
 func TestOneTraceFromRequestToPromoted(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		stack   func(t *testing.T) *aStack
-		service func(step string) string // whose span it is
-	}{
-		"one process": {func(t *testing.T) *aStack { return newStack(t) }, func(string) string { return "churnctl" }},
-		"four processes": {func(t *testing.T) *aStack { return clusterStack(t) }, func(step string) string {
-			switch first, _, _ := strings.Cut(step, " "); first {
-			case "retrain":
-				return "churnctl"
-			default:
-				return first
+	for name, start := range map[string]func(t *testing.T, env ...string) *aStack{
+		"one process": func(t *testing.T, env ...string) *aStack {
+			s := newStack(t, env...)
+			s.up("--serve=false") // outlives the run: the gate comes to its end
+			return s
+		},
+		"four processes": func(t *testing.T, env ...string) *aStack {
+			s := clusterStack(t)
+			s.env = append(s.env, env...)
+			for _, service := range services {
+				s.background(service, "--env-file", "")
 			}
-		}},
+			return s
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			collector := newCollector(t)
-			s := c.stack(t)
-			s.env = append(s.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.url, "OTEL_BSP_SCHEDULE_DELAY=100")
-			if name == "one process" {
-				s.up("--serve=false") // outlives the run: the gate comes to its end
-			} else {
-				for _, service := range services {
-					s.background(service, "--env-file", "")
-				}
-			}
+			s := start(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.url, "OTEL_BSP_SCHEDULE_DELAY=100")
 			var d runDetail
 			s.want(0, &d, request("same", "--register-name", "churn-classifier")...)
-			spans := collector.all(t, "gate model-evaluated")
-			above := map[string]collected{} // spans by id
-			for _, span := range spans {
-				above[string(span.GetSpanId())] = span
-			}
-			seen := map[string]collected{}
-			names := map[string]int{}
-			for _, span := range spans {
-				if id := hex.EncodeToString(span.GetTraceId()); id != strings.ReplaceAll(d.Run, "-", "") {
-					t.Errorf("%s is of trace %s, not of run %s", span.GetName(), id, d.Run)
+			id := strings.ReplaceAll(d.Run, "-", "")
+			spans := collector.all(t, func(string) bool { return true }, steps...)
+			checkTrace(t, spans, id)
+			checkServices(t, spans, name == "four processes")
+			checkLog(t, s, d.Run, id)
+
+			s.want(0, nil, "stage", "train", "--run", d.Run)
+			again := collector.all(t, func(trace string) bool { return trace != id }, "trainer features-ready")
+			for _, span := range again {
+				links := span.GetLinks()
+				if len(span.GetParentSpanId()) > 0 { // of an artifact that is read
+					continue
 				}
-				if _, there := above[string(span.GetParentSpanId())]; !there && span.GetName() != steps[0] {
-					t.Errorf("what %s is below was not collected", span.GetName())
-				}
-				if span.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR {
-					t.Errorf("%s: %s", span.GetName(), span.GetStatus().GetMessage())
-				}
-				if seen[span.GetName()] = span; span.GetEndTimeUnixNano() < span.GetStartTimeUnixNano() {
-					t.Errorf("%s ends before it begins", span.GetName())
-				}
-				names[span.GetName()]++
-			}
-			for i, step := range steps {
-				span, there := seen[step]
-				switch {
-				case !there || names[step] != 1:
-					t.Errorf("%d spans %q", names[step], step)
-				case i > 0 && above[string(span.GetParentSpanId())].GetName() != steps[i-1]:
-					t.Errorf("%s is below %s, not %s", step, above[string(span.GetParentSpanId())].GetName(), steps[i-1])
-				case !strings.HasPrefix(step, "send") && span.service != c.service(step):
-					t.Errorf("%s is of the service %s", step, span.service)
-				}
-			}
-			for _, name := range []string{"train", "store.Put", "store.Get", "registry.Register", "registry.Promote", "tracker.Track"} {
-				if names[name] == 0 {
-					t.Errorf("no span %q among %v", name, names)
+				if len(links) != 1 || hex.EncodeToString(links[0].GetTraceId()) != id || span.GetKind() != tracepb.Span_SPAN_KIND_INTERNAL {
+					t.Errorf("%s by hand is a %s, linked to %v", span.GetName(), span.GetKind(), links)
 				}
 			}
 		})
+	}
+}
+
+// checkTrace checks that the spans are one trace: of this id, each below another but
+// the first, and each step once.
+func checkTrace(t *testing.T, spans []collected, id string) {
+	t.Helper()
+	above, names := map[string]bool{}, map[string]int{}
+	for _, span := range spans {
+		above[string(span.GetSpanId())] = true
+		names[span.GetName()]++
+	}
+	for _, span := range spans {
+		switch {
+		case hex.EncodeToString(span.GetTraceId()) != id:
+			t.Errorf("%s is of trace %x, not of run %s", span.GetName(), span.GetTraceId(), id)
+		case !above[string(span.GetParentSpanId())] && span.GetName() != steps[0]:
+			t.Errorf("what %s is below was not collected", span.GetName())
+		case span.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR:
+			t.Errorf("%s: %s", span.GetName(), span.GetStatus().GetMessage())
+		case span.GetEndTimeUnixNano() < span.GetStartTimeUnixNano():
+			t.Errorf("%s ends before it begins", span.GetName())
+		case len(span.GetLinks()) > 0:
+			t.Errorf("%s is linked to %v", span.GetName(), span.GetLinks())
+		}
+	}
+	for _, step := range steps {
+		if names[step] != 1 {
+			t.Errorf("%d spans %q", names[step], step)
+		}
+	}
+	if got := shape(spans); got != tree {
+		t.Errorf("the spans are\n%s\nnot\n%s", got, tree)
+	}
+}
+
+// checkServices checks that each step is of the service that does it, or of the one
+// process that does all, and that records are produced and consumed.
+func checkServices(t *testing.T, spans []collected, separate bool) {
+	t.Helper()
+	for _, span := range spans {
+		service, _, _ := strings.Cut(span.GetName(), " ")
+		switch kind := span.GetKind(); {
+		case service == "retrain" || service == "send":
+			if kind != tracepb.Span_SPAN_KIND_PRODUCER {
+				t.Errorf("%s is a %s", span.GetName(), kind)
+			}
+		case slices.Contains(services, service):
+			if want := map[bool]string{true: service, false: "churnctl"}[separate]; span.service != want || kind != tracepb.Span_SPAN_KIND_CONSUMER {
+				t.Errorf("%s is a %s of the service %s", span.GetName(), kind, span.service)
+			}
+		}
+	}
+}
+
+// checkLog checks that the lines about events say of which run and trace they are,
+// and that each service has such.
+func checkLog(t *testing.T, s *aStack, run, id string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.dir, "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var l struct {
+				Msg, Service, Run, Event string
+				TraceID                  string `json:"trace_id"`
+				SpanID                   string `json:"span_id"`
+			}
+			if json.Unmarshal([]byte(line), &l) != nil || l.Event == "" {
+				continue
+			}
+			if seen[l.Service] = true; l.Run != run || l.TraceID != id || len(l.SpanID) != 16 {
+				t.Errorf("the line is %s", line)
+			}
+		}
+	}
+	for _, service := range services {
+		if !seen[service] {
+			t.Errorf("there is no line of the %s about an event in %v", service, files)
+		}
 	}
 }

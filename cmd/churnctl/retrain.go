@@ -7,11 +7,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
-	"github.com/asfotec/churn/pkg/config"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/fold"
-	"github.com/asfotec/churn/pkg/obs"
 	"github.com/asfotec/churn/pkg/stage"
 )
 
@@ -103,19 +102,15 @@ func (a *app) retrain(ctx context.Context, p *parts, request event.Event) (*fold
 
 // request puts a request on the log, and begins the trace of its run.
 func (a *app) request(ctx context.Context, p *parts, request event.Event) error {
-	o, err := obs.New(ctx, obs.Config{Service: string(client), Version: config.Version, Endpoint: a.config.OTLPEndpoint})
-	if err != nil {
+	return a.observed(ctx, func(tp trace.TracerProvider) error {
+		r, end, err := stage.Request(ctx, tp, request, p.prefix)
+		if err != nil {
+			return err
+		}
+		err = p.bus.Publish(ctx, r)
+		end(err)
 		return err
-	}
-	r, end, err := stage.Request(ctx, o.Tracer, request, p.prefix)
-	if err != nil {
-		return err
-	}
-	err = p.bus.Publish(ctx, r)
-	end(err)
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	return errors.Join(err, o.Close(ctx))
+	})
 }
 
 // publish puts one event on the log.

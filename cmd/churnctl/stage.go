@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -118,18 +119,25 @@ func laterStageCmd(a *app, s laterStage) *cobra.Command {
 func (a *app) byHand(ctx context.Context, p *parts, s churn.Service, e event.Event) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	st, err := builds[s](ctx, p.Parts)
-	if err != nil {
-		return err
-	}
+	var st stage.Stage
+	var outputs []event.Event
 	v := newView(a, e)
-	handler := stage.Chain(st.Handler, stage.Once(p.Store, s), stage.Validate)
-	outputs, err := handler.Handle(stage.WithProgress(ctx, func(sp stage.Progress) {
-		v.progress(&eventv1.RunProgress{
-			Run: e.Run(), Stage: string(s), Activity: sp.Activity, Done: sp.Done, Total: sp.Total,
-			Metric: sp.Metric, Value: sp.Value, TrackingRun: sp.Tracking,
-		})
-	}), e)
+	err := a.observed(ctx, func(tp trace.TracerProvider) (err error) {
+		traced := p.Parts
+		traced.Tracer = tp
+		traced = traced.Traced()
+		if st, err = builds[s](ctx, traced); err != nil {
+			return err
+		}
+		handler := stage.Chain(st.Handler, stage.Trace(tp, s, ""), stage.Once(traced.Store, s), stage.Validate)
+		outputs, err = handler.Handle(stage.WithProgress(ctx, func(sp stage.Progress) {
+			v.progress(&eventv1.RunProgress{
+				Run: e.Run(), Stage: string(s), Activity: sp.Activity, Done: sp.Done, Total: sp.Total,
+				Metric: sp.Metric, Value: sp.Value, TrackingRun: sp.Tracking,
+			})
+		}), e)
+		return err
+	})
 	v.close()
 	if err != nil {
 		if churn.IsKind(err, churn.Invalid) {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -120,6 +122,7 @@ func (l *lockedBuffer) String() string {
 type collector struct {
 	*httptest.Server
 	mu    sync.Mutex
+	bytes int
 	paths []string
 	spans []string // as service/version/name
 }
@@ -134,6 +137,7 @@ func newCollector(t *testing.T) *collector {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		c.bytes += len(body)
 		c.paths = append(c.paths, r.URL.Path)
 		for _, rs := range req.GetResourceSpans() {
 			var resource []string
@@ -168,6 +172,38 @@ func TestTracesReachTheCollector(t *testing.T) {
 	want := []string{"service.name=trainer service.version=v1 one", "service.name=trainer service.version=v1 two"}
 	if !slices.Equal(c.spans, want) || !slices.Equal(c.paths, []string{"/v1/traces"}) {
 		t.Errorf("the collector has %q at %q", c.spans, c.paths)
+	}
+}
+
+// Texts of spans are from events, and anyone may send events: one that is long or not
+// UTF-8 does not lose the spans that are exported along with its own.
+func TestHostileTextsAreExported(t *testing.T) {
+	bad := strings.Repeat("x", 1<<20) + "\xff"
+	for name, write := range map[string]func(trace.Span){
+		"attribute": func(s trace.Span) { s.SetAttributes(attribute.String("key", "\xff"+bad), attribute.Int("n", 1)) },
+		"event":     func(s trace.Span) { s.AddEvent("attempt", trace.WithAttributes(attribute.String("key", "\xff"+bad))) },
+		"error":     func(s trace.Span) { s.RecordError(errors.New("\xff" + bad)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCollector(t)
+			o, err := obs.New(t.Context(), obs.Config{Service: "trainer", Version: "v1", Format: "json", Endpoint: c.URL, Output: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"hostile", "other"} {
+				_, span := o.Tracer.Tracer("test").Start(t.Context(), name)
+				if name == "hostile" {
+					write(span)
+				}
+				span.End()
+			}
+			if err := o.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if len(c.spans) != 2 || c.bytes > 10<<10 {
+				t.Errorf("%d spans in %d bytes", len(c.spans), c.bytes)
+			}
+		})
 	}
 }
 

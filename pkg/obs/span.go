@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -26,8 +27,10 @@ func Span(ctx context.Context, name string, options ...trace.SpanStartOption) (c
 // End ends the span with the error that it came to, or nil.
 func End(span trace.Span, err error) {
 	if err != nil {
+		kind := churn.KindOf(err).String()
 		span.RecordError(err)
-		span.SetStatus(codes.Error, churn.KindOf(err).String())
+		span.SetAttributes(semconv.ErrorTypeKey.String(kind))
+		span.SetStatus(codes.Error, kind)
 	}
 	span.End()
 }

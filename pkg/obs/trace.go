@@ -5,10 +5,10 @@ import (
 	"sync"
 
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
@@ -26,10 +26,10 @@ func newTracer(ctx context.Context, c Config, log *zap.Logger) (trace.TracerProv
 	}
 	otel.SetErrorHandler(quiet(log))
 	p := NewTracerProvider(
-		sdktrace.WithBatcher(exporter),
+		sdktrace.WithBatcher(exportable{exporter}),
 		sdktrace.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", c.Service),
-			attribute.String("service.version", c.Version),
+			semconv.ServiceName(c.Service),
+			semconv.ServiceVersion(c.Version),
 		)),
 	)
 	return p, p.Shutdown, nil

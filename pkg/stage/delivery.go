@@ -85,6 +85,10 @@ func comeback(r bus.Record) *delivery {
 	return d
 }
 
+// byHand reports whether there is no record: a stage handles an event without a
+// broker.
+func (d *delivery) byHand() bool { return d.record.Topic == "" }
+
 // again returns the record that tries d once more, not before due. Brokers
 // refuse some timestamps, so it has that of now.
 func (d *delivery) again(topic string, now, due time.Time) bus.Record {

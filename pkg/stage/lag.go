@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/asfotec/churn/pkg/bus"
@@ -22,8 +23,10 @@ func (r *Runner) measureLag(ctx context.Context) {
 		behind, err := log.Lag(limited, r.group(), r.topics()...)
 		cancel()
 		if err == nil {
-			for topic, n := range behind {
-				r.options.Metrics.lag.WithLabelValues(string(r.stage.Service), topic).Set(float64(n))
+			for topic, partitions := range behind {
+				for id, n := range partitions {
+					r.options.Metrics.lag.WithLabelValues(string(r.stage.Service), topic, strconv.Itoa(id)).Set(float64(n))
+				}
 			}
 		}
 		if !sleep(ctx, lagEvery) {

@@ -48,8 +48,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 11),
 		}, []string{"service"}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "churn_consumer_lag", Help: "Records that the service's group has not committed, measured every 15 s.",
-		}, []string{"service", "topic"}),
+			Name: "churn_consumer_lag", Help: "Records of the partition that the service's group has not committed, measured every 15 s.",
+		}, []string{"service", "topic", "partition"}),
 		ends: newEnds(),
 	}
 	if r != nil {

@@ -2,8 +2,8 @@ package stage
 
 import (
 	"context"
+	"slices"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/asfotec/churn/pkg/bus"
@@ -22,9 +22,8 @@ func Publish(p bus.Publisher, prefix string, s churn.Service) Middleware {
 			if err != nil || len(out) == 0 {
 				return nil, err
 			}
-			sending, sent := obs.Span(ctx, "send"+topics(out), trace.WithSpanKind(trace.SpanKindProducer),
-				trace.WithAttributes(attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.type", "send")))
-			err = publish(sending, p, prefix, out)
+			ctx, sent := send(ctx, prefix, out)
+			err = publish(ctx, p, prefix, out)
 			sent(err)
 			if err != nil {
 				return nil, err
@@ -35,15 +34,24 @@ func Publish(p bus.Publisher, prefix string, s churn.Service) Middleware {
 	}
 }
 
-// topics names the topics of the events, each after a blank.
-func topics(events []event.Event) string {
-	var names string
-	for i, e := range events {
-		if i == 0 || e.Topic != events[i-1].Topic {
-			names += " " + string(e.Topic)
+// send starts the span in which the events are published.
+func send(ctx context.Context, prefix string, events []event.Event) (context.Context, func(error)) {
+	name := "send"
+	for _, t := range topics(events) {
+		name += " " + string(t)
+	}
+	return obs.Span(ctx, name, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(sending(prefix, events...)...))
+}
+
+// topics returns the topics of the events, each once, in their order.
+func topics(events []event.Event) []churn.Topic {
+	var all []churn.Topic
+	for _, e := range events {
+		if !slices.Contains(all, e.Topic) {
+			all = append(all, e.Topic)
 		}
 	}
-	return names
+	return all
 }
 
 func publish(ctx context.Context, p bus.Publisher, prefix string, events []event.Event) error {

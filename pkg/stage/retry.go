@@ -5,7 +5,10 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/obs"
 )
 
 // Backoff says how often something is tried in place, and how long the pauses
@@ -38,7 +41,7 @@ func Retry(b Backoff, failed func(ctx context.Context, e event.Event, err error)
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
 			for n := 1; ; n++ {
-				out, err := next.Handle(ctx, e)
+				out, err := attempt(ctx, next, e, n)
 				if err == nil {
 					return out, nil
 				}
@@ -49,6 +52,18 @@ func Retry(b Backoff, failed func(ctx context.Context, e event.Event, err error)
 			}
 		})
 	}
+}
+
+// attempt makes the n-th attempt, from 1. The first is the event's own span; each
+// later one has one below it.
+func attempt(ctx context.Context, next Handler, e event.Event, n int) ([]event.Event, error) {
+	if n == 1 {
+		return next.Handle(ctx, e)
+	}
+	ctx, end := obs.Span(ctx, "retry", trace.WithAttributes(attemptKey.Int(deliveryFrom(ctx).attempts+1)))
+	out, err := next.Handle(ctx, e)
+	end(err)
+	return out, err
 }
 
 // sleep pauses, and reports false if ctx was done first.

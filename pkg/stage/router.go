@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
@@ -256,14 +256,17 @@ func (r *Runner) attemptFailed(ctx context.Context, e event.Event, err error) {
 	kind := churn.KindOf(err).String()
 	r.options.Metrics.retries.WithLabelValues(string(r.stage.Service), kind).Inc()
 	trace.SpanFromContext(ctx).AddEvent("attempt failed", trace.WithAttributes(
-		attribute.Int("churn.retry.attempts", d.attempts), attribute.String("error.type", kind), attribute.String("exception.message", message(err))))
+		attemptKey.Int(d.attempts), semconv.ErrorTypeKey.String(kind), semconv.ExceptionMessage(message(err))))
 	r.eventLog(d, e).Warn("attempt failed", zap.Int("attempt", d.attempts), zap.String("kind", kind), zap.Error(err))
 }
 
 // putAside sends the record to the retry topic.
 func (r *Runner) putAside(ctx context.Context, d *delivery, e event.Event, why error) error {
 	now := time.Now()
-	if err := r.options.Log.Publish(ctx, d.again(r.retryTopic(), now, now.Add(r.options.Delay))); err != nil {
+	ctx, end := r.after(ctx, d, "put aside", trace.WithSpanKind(trace.SpanKindProducer))
+	err := r.options.Log.Publish(ctx, d.again(r.retryTopic(), now, now.Add(r.options.Delay)))
+	end(err)
+	if err != nil {
 		return err
 	}
 	r.count(d, outcomeRetry)
@@ -274,22 +277,14 @@ func (r *Runner) putAside(ctx context.Context, d *delivery, e event.Event, why e
 // giveUp ends the run, if the record is one of it, and keeps the record as a
 // dead letter. Unless both are acknowledged the record is not committed.
 func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why error) error {
-	dead := deadLetter(d, r.deadLetterTopic(), r.group(), why, time.Now())
-	records := []bus.Record{dead}
 	var ended []event.Event
 	if e != nil && !isForeign(why) {
-		failure := runFailed(r.stage.Service, *e, why, d.attempts)
-		if err := r.tell(ctx, d, *e, failure); err != nil {
-			return err
-		}
-		end, err := event.Encode(failure, r.options.Prefix)
-		if err != nil {
-			return err
-		}
-		inject(trace.ContextWithSpanContext(ctx, d.span), &end)
-		records, ended = append(records, end), append(ended, failure)
+		ended = append(ended, runFailed(r.stage.Service, *e, why, d.attempts))
 	}
-	if err := r.options.Log.Publish(ctx, records...); err != nil {
+	giving, given := r.after(ctx, d, "give up", trace.WithSpanKind(trace.SpanKindProducer))
+	err := r.end(giving, d, e, ended, why)
+	given(err)
+	if err != nil {
 		return err
 	}
 	kind := churn.KindOf(why).String()
@@ -302,6 +297,23 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 	}
 	log.Error("given up", zap.String("kind", kind), zap.Int("attempts", d.attempts), zap.String("error", message(why)))
 	return nil
+}
+
+// end publishes the dead letter, and the run's end if it has one.
+func (r *Runner) end(ctx context.Context, d *delivery, e *event.Event, ended []event.Event, why error) error {
+	records := []bus.Record{deadLetter(d, r.deadLetterTopic(), r.group(), why, time.Now())}
+	for _, failure := range ended {
+		if err := r.tell(ctx, d, *e, failure); err != nil {
+			return err
+		}
+		end, err := event.Encode(failure, r.options.Prefix)
+		if err != nil {
+			return err
+		}
+		inject(ctx, &end)
+		records = append(records, end)
+	}
+	return r.options.Log.Publish(ctx, records...)
 }
 
 // tell tells Failed of the run's end.

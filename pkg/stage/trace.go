@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/asfotec/churn/pkg/bus"
@@ -24,33 +25,23 @@ import (
 var propagator = propagation.TraceContext{}
 
 // replayAge is how old a record is that is not handled as part of its run, but
-// anew: the run's trace is long over.
-const replayAge = time.Hour
+// anew: the run's trace is long over. A run that waits for a trainer overnight, or
+// for a service that is started again, is still one trace.
+const replayAge = 24 * time.Hour
 
 // Trace makes a span for each event that is handled. It is below the span that
 // published the event; where nothing has said that there is one, it is the run's
-// first. An event that is replayed (a dead letter that is tried anew, or an old
-// record) begins a trace of its own with a link to the span that published it.
+// first. An event that is replayed (a dead letter that is tried anew, an old record,
+// or a stage by hand) begins a trace of its own with a link to the span that
+// published it.
 func Trace(tp trace.TracerProvider, s churn.Service, group string) Middleware {
 	tracer := tp.Tracer(obs.Scope)
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
 			d := deliveryFrom(ctx)
 			ctx, options := place(ctx, d, e)
-			ctx, span := tracer.Start(ctx, string(s)+" "+string(e.Topic), append(options,
-				trace.WithSpanKind(trace.SpanKindConsumer),
-				trace.WithAttributes(
-					attribute.String("churn.run", e.Run()),
-					attribute.Int("churn.retry.round", d.rounds),
-					attribute.Int("churn.retry.attempts", d.attempts),
-					attribute.String("cloudevents.event_id", e.ID),
-					attribute.String("messaging.system", "kafka"),
-					attribute.String("messaging.operation.type", "process"),
-					attribute.String("messaging.consumer.group.name", group),
-					attribute.String("messaging.destination.name", d.record.Topic),
-					attribute.Int("messaging.destination.partition.id", d.record.Partition),
-					attribute.Int64("messaging.kafka.offset", d.record.Offset),
-				))...)
+			ctx, span := tracer.Start(ctx, string(s)+" "+string(e.Topic),
+				append(options, trace.WithAttributes(processing(d, e, group)...))...)
 			d.span = span.SpanContext()
 			out, err := next.Handle(ctx, e)
 			obs.End(span, err)
@@ -59,8 +50,8 @@ func Trace(tp trace.TracerProvider, s churn.Service, group string) Middleware {
 	}
 }
 
-// place returns where the span of e belongs: a context with what it is below, and
-// links.
+// place returns where the span of e belongs: a context with what it is below, links,
+// and the span's kind.
 func place(ctx context.Context, d *delivery, e event.Event) (context.Context, []trace.SpanStartOption) {
 	hop := remote(headerMap(d.record.Headers)["traceparent"])
 	first := remote(e.TraceParent)
@@ -68,13 +59,27 @@ func place(ctx context.Context, d *delivery, e event.Event) (context.Context, []
 	if !hop.IsValid() {
 		above = first
 	}
+	consumer := trace.WithSpanKind(trace.SpanKindConsumer)
+	linked := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: above})}
 	switch {
+	case d.byHand():
+		return ctx, linked
 	case d.redriven || time.Since(d.record.Time) > replayAge:
-		return ctx, []trace.SpanStartOption{trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: above})}
+		return ctx, append(linked, consumer)
 	case !hop.IsValid() && first.Equal(Origin(e.Run())) && d.rounds == 0: // nobody else begins it
-		return obs.WithIdentity(ctx, first), []trace.SpanStartOption{trace.WithNewRoot()}
+		return obs.WithIdentity(ctx, first), []trace.SpanStartOption{trace.WithNewRoot(), consumer}
 	}
-	return trace.ContextWithRemoteSpanContext(ctx, above), nil
+	return trace.ContextWithRemoteSpanContext(ctx, above), []trace.SpanStartOption{consumer}
+}
+
+// after starts a span for what is done about an event once its handler has returned:
+// below the span in which it was handled. Without one it does nothing.
+func (r *Runner) after(ctx context.Context, d *delivery, name string, options ...trace.SpanStartOption) (context.Context, func(error)) {
+	if !d.span.IsValid() {
+		return ctx, func(error) {}
+	}
+	ctx, span := r.options.Tracer.Tracer(obs.Scope).Start(trace.ContextWithSpanContext(ctx, d.span), name, options...)
+	return ctx, func(err error) { obs.End(span, err) }
 }
 
 // remote returns the span that a traceparent names; one that names none is not
@@ -116,8 +121,8 @@ func Request(ctx context.Context, tp trace.TracerProvider, e event.Event, prefix
 	}
 	ctx, span := tp.Tracer(obs.Scope).Start(obs.WithIdentity(ctx, Origin(e.Run())), "retrain "+e.Key, //nolint:contextcheck // Origin only parses
 		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindProducer),
-		trace.WithAttributes(attribute.String("churn.run", e.Run()), attribute.String("cloudevents.event_id", e.ID),
-			attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", r.Topic)))
+		trace.WithAttributes(attribute.String("churn.run", e.Run()), semconv.CloudEventsEventID(e.ID)),
+		trace.WithAttributes(sending(prefix, e)...))
 	inject(ctx, &r)
 	return r, func(err error) { obs.End(span, err) }, nil
 }

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"slices"
 
 	kafka "github.com/segmentio/kafka-go"
 
@@ -13,9 +14,9 @@ var _ bus.Lagger = (*Bus)(nil)
 
 // Lag implements bus.Lagger. A partition of which the group has committed nothing
 // counts from its oldest record.
-func (b *Bus) Lag(ctx context.Context, group string, topics ...string) (map[string]int64, error) {
+func (b *Bus) Lag(ctx context.Context, group string, topics ...string) (map[string]map[int]int64, error) {
 	const op = "kafka.Lag"
-	behind := map[string]int64{}
+	behind := map[string]map[int]int64{}
 	for _, topic := range topics {
 		ids, err := b.partitions(ctx, topic)
 		if err != nil {
@@ -25,13 +26,8 @@ func (b *Bus) Lag(ctx context.Context, group string, topics ...string) (map[stri
 		if err != nil {
 			return nil, b.fail(op, err)
 		}
-		behind[topic] = 0
-		for _, id := range ids {
-			n, err := b.behind(ctx, partition{topic, id}, committed)
-			if err != nil {
-				return nil, b.fail(op, err)
-			}
-			behind[topic] += n
+		if behind[topic], err = b.behind(ctx, topic, ids, committed); err != nil {
+			return nil, b.fail(op, err)
 		}
 	}
 	return behind, nil
@@ -65,15 +61,52 @@ func (b *Bus) committed(ctx context.Context, group, topic string, ids []int) (bu
 	return next, nil
 }
 
-// behind returns how many records of the partition come after what is committed.
-func (b *Bus) behind(ctx context.Context, p partition, committed bus.Position) (int64, error) {
-	next, is := committed[p.id]
-	if !is {
-		var err error
-		if next, err = b.offset(ctx, p, kafka.FirstOffset); err != nil {
-			return 0, err
+// behind returns how many records of each partition come after what is committed.
+func (b *Bus) behind(ctx context.Context, topic string, ids []int, committed bus.Position) (map[int]int64, error) {
+	ends, err := b.offsets(ctx, topic, ids, kafka.LastOffset)
+	if err != nil {
+		return nil, err
+	}
+	fresh := slices.DeleteFunc(slices.Clone(ids), func(id int) bool { _, is := committed[id]; return is })
+	first, err := b.offsets(ctx, topic, fresh, kafka.FirstOffset)
+	if err != nil {
+		return nil, err
+	}
+	behind := map[int]int64{}
+	for _, id := range ids {
+		next, is := committed[id]
+		if !is {
+			next = first[id]
+		}
+		behind[id] = max(0, ends[id]-next)
+	}
+	return behind, nil
+}
+
+// offsets returns, in one request, what offset returns of each partition.
+func (b *Bus) offsets(ctx context.Context, topic string, ids []int, which int64) (map[int]int64, error) {
+	offsets := map[int]int64{}
+	if len(ids) == 0 {
+		return offsets, nil
+	}
+	wanted := make([]kafka.OffsetRequest, len(ids))
+	for i, id := range ids {
+		wanted[i] = kafka.OffsetRequest{Partition: id, Timestamp: which}
+	}
+	res, err := b.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
+		Topics: map[string][]kafka.OffsetRequest{topic: wanted}, IsolationLevel: kafka.ReadCommitted,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range res.Topics[topic] {
+		if o.Error != nil {
+			return nil, o.Error
+		}
+		offsets[o.Partition] = o.LastOffset
+		if which == kafka.FirstOffset {
+			offsets[o.Partition] = o.FirstOffset
 		}
 	}
-	end, err := b.offset(ctx, p, kafka.LastOffset)
-	return max(0, end-next), err
+	return offsets, nil
 }
