@@ -70,7 +70,7 @@ func (s Service) topics() []TopicAccess {
 	for _, t := range Topology {
 		a := TopicAccess{t.Topic, slices.Contains(t.Consumers, s), slices.Contains(t.Producers, s)}
 		if s == Client {
-			a = TopicAccess{t.Topic, true, len(t.Producers) == 0}
+			a = TopicAccess{t.Topic, true, a.Write || len(t.Producers) == 0}
 		}
 		if a.Read || a.Write {
 			all = append(all, a)
@@ -83,6 +83,7 @@ func (s Service) topics() []TopicAccess {
 const (
 	datasets = "datasets/*"
 	specs    = "specs/*"
+	policies = "policies/*"
 	registry = "registry/*"
 	holdouts = "holdouts/*"
 )
@@ -97,15 +98,15 @@ var (
 func (s Service) objects() []ObjectAccess {
 	switch s {
 	case Client:
-		return append(reading("runs/*", registry), writing(datasets, specs, ProbeKey)...)
+		return append(reading("runs/*", registry), writing(datasets, specs, policies, ProbeKey)...)
 	case Featurizer:
-		return append(reading(datasets), s.writes(specs)...)
+		return append(reading(datasets), s.writes(specs, policies)...)
 	case Trainer:
 		return append(reading(ArtifactKey(AnyRun, Featurizer, "*")), s.writes()...)
 	case Evaluator: // the champion's artifacts, too
 		return append(reading(ArtifactKey(AnyRun, Featurizer, "*"), ArtifactKey(AnyRun, Trainer, "*"), registry), s.writes()...)
-	case Gate: // copies what it registers to MLflow
-		return append(reading(preprocessor, model), s.writes(registry, holdouts)...)
+	case Gate: // copies what it registers to MLflow, and shows the evaluation in its report
+		return append(reading(policies, preprocessor, ArtifactKey(AnyRun, Trainer, "*"), ArtifactKey(AnyRun, Evaluator, "*")), s.writes(registry, holdouts)...)
 	case ModelService:
 		return reading(preprocessor, model)
 	}

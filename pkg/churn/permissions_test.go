@@ -42,9 +42,11 @@ func TestWhatMoreThanOneWrites(t *testing.T) {
 	t.Parallel()
 	want := map[string][]churn.Service{
 		"model-trained":       {churn.Trainer, churn.Gate}, // which sends it back
+		"approval-decided":    {churn.Gate, churn.Client},  // that nobody decided in time
 		"run-failed":          churn.Stages(),
 		"run-progress":        churn.Stages(),
 		"specs/*":             {churn.Featurizer, churn.Client},
+		"policies/*":          {churn.Featurizer, churn.Client},
 		"tracking/*/mlflow/*": churn.Stages(),
 		churn.ProbeKey:        append(churn.Stages(), churn.Client),
 	}

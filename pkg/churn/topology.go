@@ -13,6 +13,8 @@ const (
 	ModelEvaluated    Topic = "model-evaluated"
 	ApprovalRequested Topic = "approval-requested"
 	ApprovalDecided   Topic = "approval-decided"
+	RollbackRequested Topic = "rollback-requested"
+	OverrideRequested Topic = "override-requested"
 	ModelPromoted     Topic = "model-promoted"
 	ModelRejected     Topic = "model-rejected"
 	RunFailed         Topic = "run-failed"
@@ -86,10 +88,14 @@ var Topology = []TopicSpec{
 		"A candidate is trained. The gate sends it back here when the champion has changed since the evaluation."},
 	{ModelEvaluated, "ModelEvaluated", ByModel, 6, 0, false, []Service{Evaluator}, []Service{Gate},
 		"The candidate's hold-out metrics, beside the champion's on the same rows."},
-	{ApprovalRequested, "ApprovalRequested", ByModel, 6, 0, false, []Service{Gate}, nil,
-		"A person must decide before the promotion."},
-	{ApprovalDecided, "ApprovalDecided", ByModel, 6, 0, false, nil, []Service{Gate},
-		"A person's answer."},
+	{ApprovalRequested, "ApprovalRequested", ByModel, 6, 0, false, []Service{Gate}, []Service{Gate},
+		"A person must decide before the promotion. The gate reads it to see when the request lapses."},
+	{ApprovalDecided, "ApprovalDecided", ByModel, 6, 0, false, []Service{Client, Gate}, []Service{Gate},
+		"A person's answer, or the gate's that nobody answered in time."},
+	{RollbackRequested, "RollbackRequested", ByModel, 6, 0, false, nil, []Service{Gate},
+		"A person asks for a former version."},
+	{OverrideRequested, "OverrideRequested", ByModel, 6, 0, false, nil, []Service{Gate},
+		"A person asks for the promotion of a candidate that was rejected."},
 	{ModelPromoted, "ModelPromoted", ByModel, 6, 0, false, []Service{Gate}, []Service{ModelService},
 		"A version is now in production. Ends the run."},
 	{ModelRejected, "ModelRejected", ByModel, 6, 0, false, []Service{Gate}, nil,

@@ -33,7 +33,10 @@ func plan() *eventv1.Plan {
 			NumLeaves: 31, LearningRate: 0.1, NumIterations: 200, EarlyStoppingRound: 20, MinDataInLeaf: 20, FeatureFraction: 0.9,
 			BaggingFraction: 1, BaggingFreq: 0, LambdaL1: 0, LambdaL2: 1, MaxBin: 255, Seed: -42,
 		},
-		Gate:   &eventv1.Gate{MinAuc: 0.8, MinAccuracy: 0.75, BaselineStage: "Production"},
+		Gate: &eventv1.Gate{
+			MinAuc: 0.8, MinAccuracy: 0.75, BaselineStage: "Production", Policy: "refresh", Margin: 0.01, Alpha: 0.05,
+			PolicyDocument: artifact("policy.yaml"),
+		},
 		GitSha: "abc", RequestedBy: "cron", Reason: "nightly",
 		RequestedAt: "2026-01-31T12:00:00Z",
 	}
@@ -49,7 +52,7 @@ func features() *eventv1.FeatureSet {
 func trained() *eventv1.TrainedModel {
 	return &eventv1.TrainedModel{
 		Model: artifact("model.txt"), Training: artifact("training"), Importances: artifact("importances"),
-		ImportancesPlot: artifact("plot"), ReferenceScores: artifact("scores"),
+		ImportancesPlot: artifact("plot"), ReferenceScores: artifact("scores"), Contributions: artifact("contributions"),
 		TreesSha256: strings.Repeat("f", 64), Iterations: 50, ValidationAuc: 0.85,
 	}
 }
@@ -66,7 +69,28 @@ func metrics() *eventv1.Metrics {
 }
 
 func rules() []*eventv1.Rule {
-	return []*eventv1.Rule{{Name: "min_auc", Explanation: "AUC 0.84 is at least 0.8", Value: 0.84, Bound: 0.8, Passed: true}}
+	return []*eventv1.Rule{{Name: "min_auc", Explanation: "AUC 0.84 is at least 0.8", Value: 0.84, Bound: 0.8, Passed: true,
+		Expression: "candidate.auc >= gate.min_auc", Values: []*eventv1.RuleValue{{Name: "candidate.auc", Value: "0.84"}}}}
+}
+
+func difference() *eventv1.Difference {
+	return &eventv1.Difference{Value: 0.01, Error: 0.005, Low: 0, High: 0.02}
+}
+
+func comparison() *eventv1.Comparison {
+	return &eventv1.Comparison{
+		AucDifference: 0.01, AucError: 0.005, OnlyCandidate: 12, OnlyChampion: 9, McnemarP: 0.66,
+		Auc: difference(), Accuracy: difference(), F1: difference(), Precision: difference(), Recall: difference(),
+		LogLoss: difference(), Brier: difference(), Ks: difference(),
+	}
+}
+
+func point() *eventv1.OperatingPoint {
+	return &eventv1.OperatingPoint{Threshold: 0.2, FalsePositiveCost: 1, FalseNegativeCost: 5, Cost: 0.4}
+}
+
+func approval() *eventv1.Approval {
+	return &eventv1.Approval{ApprovalId: "id", DecidedBy: "ada", Reason: "fine", DecidedAt: "2026-01-31T13:00:00Z"}
 }
 
 // sample returns valid data of each type of the topology.
@@ -77,7 +101,7 @@ func sample(t churn.Topic) proto.Message {
 			Dataset: plain("s3://churn/datasets/telco_churn.csv"), Spec: artifact("spec.yaml"), Model: "churn-classifier",
 			Split:    &eventv1.SplitOverrides{Test: proto.Float64(0.3), Validation: proto.Float64(0.1), Salt: proto.String("")},
 			Training: &eventv1.TrainingOverrides{NumLeaves: proto.Int32(7), LearningRate: proto.Float64(0.05), Seed: proto.Int32(0)},
-			Gate:     &eventv1.GateOverrides{MinAuc: proto.Float64(0.7), DryRun: proto.Bool(true)},
+			Gate:     &eventv1.GateOverrides{MinAuc: proto.Float64(0.7), DryRun: proto.Bool(true), PolicyDocument: plain("s3://churn/policies/p.yaml")},
 			Reason:   "Überprüfung \u2603",
 		}
 	case churn.FeaturesReady:
@@ -87,24 +111,46 @@ func sample(t churn.Topic) proto.Message {
 	case churn.ModelEvaluated:
 		return &eventv1.ModelEvaluated{
 			Plan: plan(), Features: features(), Candidate: trained(), Evaluation: evaluation(), Metrics: metrics(), ChampionMetrics: metrics(),
-			Champion: &eventv1.Champion{Version: 3, Generation: 2, Run: "run-0", Model: artifact("model.txt"), Preprocessor: artifact("preprocessor")},
+			Champion:   &eventv1.Champion{Version: 3, Generation: 2, Run: "run-0", Model: artifact("model.txt"), Preprocessor: artifact("preprocessor")},
+			Comparison: comparison(),
+			Slices: []*eventv1.Slice{{
+				Column: "Contract", Value: "Two year", Rows: 300, Positives: 12, Metrics: metrics(), ChampionMetrics: metrics(),
+				Auc: difference(), Accuracy: difference(),
+			}},
+			Drift: &eventv1.Drift{ChampionVersion: 3, Level: 0.05, Columns: []*eventv1.ColumnDrift{
+				{Name: "tenure", Psi: 0.02, PsiP: 0.3, Ks: 0.04, KsP: 0.2, Q: 0.4},
+				{Name: "Contract", Psi: 0.3, PsiP: 1e-9, KsP: 1, Q: 2e-8, Drifted: true, Unseen: []string{"Weekly"}, UnseenRows: 7},
+			}, Drifted: 1},
+			Data: &eventv1.DataQuality{
+				Rows: 20, PositiveRate: 0.3, DuplicateShare: 0.1, Columns: []*eventv1.ColumnQuality{{Name: "tenure", MissingShare: 0.1}},
+			},
+			OperatingPoint: point(),
 		}
 	case churn.ModelPromoted, churn.ModelCurrent:
 		return &eventv1.ModelPromoted{
 			Plan: plan(), Model: "churn-classifier", Version: 4, Generation: 3, PreviousVersion: 3, Run: "run-1", Features: features(),
 			Candidate: trained(), Evaluation: evaluation(), Metrics: metrics(), Rules: rules(), Decision: artifact("decision"),
+			OperatingPoint: point(), Approval: approval(), Report: artifact("report"),
+			Rollback: &eventv1.Rollback{RequestedBy: "ada", Reason: "complaints"},
+			Override: &eventv1.Override{RequestedBy: "ada", Reason: "the old one is broken", RejectionId: "id"},
 		}
 	case churn.ModelRejected:
 		return &eventv1.ModelRejected{
 			Plan: plan(), Model: "churn-classifier", Run: "run-1", Reason: "AUC is too low", ChampionVersion: 3,
 			Metrics: metrics(), Rules: rules(), Decision: artifact("decision"), Evaluation: evaluation(),
+			Approval: approval(), Report: artifact("report"),
 		}
 	case churn.ApprovalRequested:
 		return &eventv1.ApprovalRequested{
 			Model: "churn-classifier", Run: "run-1", ChampionVersion: 3, ChampionGeneration: 2, ExpiresAt: "2026-02-01T00:00:00Z", Summary: "look",
+			Plan: plan(), Metrics: metrics(), ChampionMetrics: metrics(), Rules: rules(), Evaluation: evaluation(), NotByRequester: true,
 		}
 	case churn.ApprovalDecided:
 		return &eventv1.ApprovalDecided{Model: "churn-classifier", Run: "run-1", ApprovalId: "id", Approved: true, DecidedBy: "ada", Reason: "fine"}
+	case churn.RollbackRequested:
+		return &eventv1.RollbackRequested{Model: "churn-classifier", ToVersion: 2, FromVersion: 3, RequestedBy: "ada", Reason: "complaints"}
+	case churn.OverrideRequested:
+		return &eventv1.OverrideRequested{Model: "churn-classifier", Run: "run-1", RequestedBy: "ada", Reason: "the old one is broken"}
 	case churn.RunFailed:
 		return &eventv1.RunFailed{
 			Model: "churn-classifier", Run: "run-1", Stage: "trainer", Kind: "invalid", Operation: "dataset.Read", Message: "line 4: no", Attempts: 1,

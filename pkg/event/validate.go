@@ -1,8 +1,6 @@
 package event
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -41,24 +39,28 @@ func (c *checker) message(m proto.Message) {
 		c.metrics("metrics", m.GetMetrics())
 		c.champion(m.GetChampion(), m.GetChampionMetrics())
 		c.comparison(m)
+		c.findings(m)
 		c.within("round", float64(m.GetRound()), 0, maxRounds)
 	case *eventv1.ModelPromoted:
 		c.promoted(m)
 	case *eventv1.ModelRejected:
 		c.rejected(m)
 	case *eventv1.ApprovalRequested:
-		c.segment("model", m.GetModel())
-		c.segment("run", m.GetRun())
-		c.within("champion_version", float64(m.GetChampionVersion()), 0, maxCount)
-		c.within("champion_generation", float64(m.GetChampionGeneration()), 0, maxCount)
-		c.time("expires_at", m.GetExpiresAt())
-		c.text("summary", m.GetSummary())
+		c.approvalRequested(m)
 	case *eventv1.ApprovalDecided:
+		c.approvalDecided(m)
+	case *eventv1.RollbackRequested:
+		c.segment("model", m.GetModel())
+		c.optional("stage", m.GetStage())
+		c.within("to_version", float64(m.GetToVersion()), 0, maxCount)
+		c.within("from_version", float64(m.GetFromVersion()), 0, maxCount)
+		c.required("requested_by", m.GetRequestedBy())
+		c.required("reason", m.GetReason())
+	case *eventv1.OverrideRequested:
 		c.segment("model", m.GetModel())
 		c.segment("run", m.GetRun())
-		c.required("approval_id", m.GetApprovalId())
-		c.required("decided_by", m.GetDecidedBy())
-		c.text("reason", m.GetReason())
+		c.required("requested_by", m.GetRequestedBy())
+		c.required("reason", m.GetReason())
 	case *eventv1.RunFailed:
 		c.segment("run", m.GetRun())
 		c.optional("model", m.GetModel())
@@ -108,6 +110,9 @@ func (c *checker) request(m *eventv1.RetrainRequested) {
 		c.optional("policy", g.GetPolicy())
 		c.over("margin", g.Margin, c.unit)
 		c.over("alpha", g.Alpha, c.unit)
+		if g.GetPolicyDocument() != nil {
+			c.source("policy_document", g.GetPolicyDocument())
+		}
 		c.out()
 	}
 	c.text("git_sha", m.GetGitSha())
@@ -139,28 +144,12 @@ func (c *checker) plan(p *eventv1.Plan) {
 	c.optional("policy", p.GetGate().GetPolicy())
 	c.unit("margin", p.GetGate().GetMargin())
 	c.unit("alpha", p.GetGate().GetAlpha())
+	c.written("policy_document", p.GetGate().GetPolicyDocument())
 	c.out()
 	c.text("git_sha", p.GetGitSha())
 	c.text("requested_by", p.GetRequestedBy())
 	c.text("reason", p.GetReason())
 	c.time("requested_at", p.GetRequestedAt())
-}
-
-// comparison may be missing: evaluators of before there was one leave it out.
-func (c *checker) comparison(m *eventv1.ModelEvaluated) {
-	p := m.GetComparison()
-	if p == nil {
-		return
-	}
-	c.in("comparison")
-	defer c.out()
-	if m.GetChampion() == nil {
-		c.fail("auc_difference", "is of a champion that there is not")
-	}
-	c.within("auc_difference", p.GetAucDifference(), -1, 1)
-	c.unit("auc_error", p.GetAucError())
-	c.within("only_candidate", float64(p.GetOnlyCandidate()), 0, maxCount)
-	c.within("only_champion", float64(p.GetOnlyChampion()), 0, maxCount)
 }
 
 func (c *checker) features(f *eventv1.FeatureSet) {
@@ -190,6 +179,7 @@ func (c *checker) candidate(t *eventv1.TrainedModel) {
 	c.digest("trees_sha256", t.GetTreesSha256())
 	c.within("iterations", float64(t.GetIterations()), 0, maxCount)
 	c.unit("validation_auc", t.GetValidationAuc())
+	c.written("contributions", t.GetContributions())
 }
 
 func (c *checker) evaluation(e *eventv1.Evaluation) {
@@ -201,21 +191,6 @@ func (c *checker) evaluation(e *eventv1.Evaluation) {
 	c.artifact("pr_plot", e.GetPrPlot())
 	c.artifact("calibration_plot", e.GetCalibrationPlot())
 	c.artifact("report", e.GetReport())
-}
-
-func (c *checker) metrics(field string, m *eventv1.Metrics) {
-	if m == nil {
-		c.fail(field, "is missing")
-		return
-	}
-	c.in(field)
-	defer c.out()
-	c.unit("auc", m.GetAuc())
-	c.unit("accuracy", m.GetAccuracy())
-	c.unit("f1", m.GetF1())
-	c.within("log_loss", m.GetLogLoss(), 0, maxNumber)
-	c.unit("brier", m.GetBrier())
-	c.unit("ks", m.GetKs())
 }
 
 // champion checks the champion and its metrics, which come together.
@@ -236,44 +211,6 @@ func (c *checker) champion(m *eventv1.Champion, metrics *eventv1.Metrics) {
 	c.artifact("preprocessor", m.GetPreprocessor())
 }
 
-func (c *checker) promoted(m *eventv1.ModelPromoted) {
-	c.plan(m.GetPlan())
-	c.segment("model", m.GetModel())
-	c.within("version", float64(m.GetVersion()), 1, maxCount)
-	c.within("generation", float64(m.GetGeneration()), 1, maxCount)
-	c.within("previous_version", float64(m.GetPreviousVersion()), 0, maxCount)
-	c.segment("run", m.GetRun())
-	c.features(m.GetFeatures())
-	c.candidate(m.GetCandidate())
-	c.evaluation(m.GetEvaluation())
-	c.metrics("metrics", m.GetMetrics())
-	c.rules(m.GetRules())
-	c.artifact("decision", m.GetDecision())
-}
-
-func (c *checker) rejected(m *eventv1.ModelRejected) {
-	c.plan(m.GetPlan())
-	c.segment("model", m.GetModel())
-	c.segment("run", m.GetRun())
-	c.required("reason", m.GetReason())
-	c.within("champion_version", float64(m.GetChampionVersion()), 0, maxCount)
-	c.metrics("metrics", m.GetMetrics())
-	c.rules(m.GetRules())
-	c.artifact("decision", m.GetDecision())
-	c.evaluation(m.GetEvaluation())
-}
-
-func (c *checker) rules(rules []*eventv1.Rule) {
-	for i, r := range rules {
-		c.in(fmt.Sprintf("rules[%d]", i))
-		c.required("name", r.GetName())
-		c.text("explanation", r.GetExplanation())
-		c.finite("value", r.GetValue())
-		c.finite("bound", r.GetBound())
-		c.out()
-	}
-}
-
 // source checks an artifact of which a request need only name the URI.
 func (c *checker) source(field string, a *artifactv1.Artifact) {
 	c.in(field)
@@ -284,6 +221,14 @@ func (c *checker) source(field string, a *artifactv1.Artifact) {
 	}
 	c.within("size", float64(a.GetSize()), 0, maxSize)
 	c.text("media_type", a.GetMediaType())
+}
+
+// written checks an artifact that a stage may have written: its events of before
+// it did have none.
+func (c *checker) written(field string, a *artifactv1.Artifact) {
+	if a != nil {
+		c.artifact(field, a)
+	}
 }
 
 // artifact checks an artifact that a stage wrote.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/stage"
@@ -70,11 +71,11 @@ func (v *Evaluator) Handle(ctx context.Context, e event.Event) ([]event.Event, e
 	}
 	evaluated := &eventv1.ModelEvaluated{
 		Plan: trained.GetPlan(), Features: trained.GetFeatures(), Candidate: trained.GetCandidate(),
-		Evaluation: written, Metrics: document.Candidate.message(),
+		Evaluation: written, Metrics: metrics(&document.Candidate),
 		Champion: champion, Round: trained.GetRound(),
 	}
 	if document.Champion != nil {
-		evaluated.ChampionMetrics, evaluated.Comparison = document.Champion.message(), document.Comparison.message()
+		evaluated.ChampionMetrics, evaluated.Comparison = metrics(&document.Champion.Judgement), tests(document.Comparison)
 	}
 	stage.Report(ctx, stage.Progress{
 		Activity: "evaluated", Done: steps, Total: steps,
@@ -96,7 +97,7 @@ func payload(e event.Event) (*eventv1.ModelTrained, error) {
 }
 
 // judge makes the document and every file.
-func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) (*Document, *files, error) {
+func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) (*evaluation.Document, *files, error) {
 	d := v.document(run, trained, champion, s)
 	all := []series{candidateSeries(s.candidate, d.Candidate.Calibration.Bins)}
 	if champion != nil {
@@ -104,7 +105,7 @@ func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.Mode
 	}
 	out := &files{}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.judge(ctx, s.candidate, s.champion) })
+	group.Go(func() error { return judge(ctx, d, s.candidate, s.champion) })
 	group.Go(func() (err error) { out.scores, err = s.table(); return err })
 	group.Go(func() (err error) { out.roc, err = rocPlot(all); return err })
 	group.Go(func() (err error) { out.pr, err = prPlot(all); return err })
@@ -121,59 +122,59 @@ func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.Mode
 }
 
 // document returns the evaluation with everything but the intervals.
-func (v *Evaluator) document(run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) *Document {
+func (v *Evaluator) document(run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) *evaluation.Document {
 	rows, positives := s.candidate.Len(), s.candidate.Positives()
 	split := trained.GetPlan().GetSplit()
-	d := &Document{
-		Version: DocumentVersion,
+	d := &evaluation.Document{
+		Version: evaluation.Version,
 		Model:   trained.GetPlan().GetModel(),
 		Run:     run,
 		Round:   trained.GetRound(),
-		Holdout: Holdout{
+		Holdout: evaluation.Holdout{
 			Rows: int64(rows), Positives: int64(positives), Rate: float64(positives) / float64(rows),
 			Test: split.GetTest(), Salt: split.GetSalt(),
 		},
-		Method: Method{
-			Threshold: threshold, Level: v.config.Level,
+		Method: evaluation.Method{
+			Threshold: evaluation.Threshold, Level: v.config.Level,
 			Replicates: v.config.replicates(rows), Seed: uint64(trained.GetPlan().GetTraining().GetSeed()),
 		},
 		Parity: s.parity,
-		Candidate: Judgement{
+		Candidate: evaluation.Judgement{
 			ModelSHA256:        trained.GetCandidate().GetModel().GetSha256(),
 			PreprocessorSHA256: trained.GetFeatures().GetPreprocessor().GetSha256(),
 			Unseen:             s.unseen,
 		},
 		Warnings: s.warnings,
 	}
-	d.Candidate.calibrate(s.candidate, v.config)
+	calibrate(&d.Candidate, s.candidate, v.config)
 	if champion != nil {
-		d.Champion = &Champion{
+		d.Champion = &evaluation.Champion{
 			Version: champion.GetVersion(), Generation: champion.GetGeneration(), Run: champion.GetRun(),
-			Judgement: Judgement{
+			Judgement: evaluation.Judgement{
 				ModelSHA256:        champion.GetModel().GetSha256(),
 				PreprocessorSHA256: champion.GetPreprocessor().GetSha256(),
 				Unseen:             s.championUnseen,
 			},
 		}
-		d.Champion.calibrate(s.champion, v.config)
+		calibrate(&d.Champion.Judgement, s.champion, v.config)
 	}
 	return d
 }
 
-func (j *Judgement) calibrate(s *stat.Sample, c Config) {
+func calibrate(j *evaluation.Judgement, s *stat.Sample, c Config) {
 	j.Calibration.Bins, j.Calibration.Error = s.Calibration(c.Bins, c.Level)
 }
 
-// message returns the tests that the event carries.
-func (c *Comparison) message() *eventv1.Comparison {
+// tests returns the comparison that the event carries.
+func tests(c *evaluation.Comparison) *eventv1.Comparison {
 	return &eventv1.Comparison{
 		AucDifference: c.Differences[stat.AUC.String()].Value, AucError: c.AUCError,
 		OnlyCandidate: c.McNemar.OnlyCandidate, OnlyChampion: c.McNemar.OnlyChampion,
 	}
 }
 
-// message returns the metrics that the event carries.
-func (j *Judgement) message() *eventv1.Metrics {
+// metrics returns the metrics that the event carries.
+func metrics(j *evaluation.Judgement) *eventv1.Metrics {
 	value := func(m stat.Metric) float64 { return j.Metrics[m.String()].Value }
 	return &eventv1.Metrics{
 		Auc: value(stat.AUC), Accuracy: value(stat.Accuracy), F1: value(stat.F1),

@@ -26,6 +26,7 @@ import (
 	"github.com/asfotec/churn/pkg/blob/memory"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
@@ -289,7 +290,7 @@ func (s *setting) promote(t testing.TB, e event.Event, generation int64) {
 type answer struct {
 	event.Event
 	*eventv1.ModelEvaluated
-	document *Document
+	document *evaluation.Document
 	scores   []scoreRow
 	report   []byte
 }
@@ -307,7 +308,7 @@ func (s *setting) handle(t testing.TB, e event.Event) *answer {
 	if err := event.Validate(out[0]); err != nil {
 		t.Fatal(err)
 	}
-	a := &answer{Event: out[0], ModelEvaluated: out[0].Data.(*eventv1.ModelEvaluated), document: &Document{}}
+	a := &answer{Event: out[0], ModelEvaluated: out[0].Data.(*eventv1.ModelEvaluated), document: &evaluation.Document{}}
 	decoder := json.NewDecoder(bytes.NewReader(s.get(t, a.GetEvaluation().GetEvaluation())))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(a.document); err != nil {
@@ -531,7 +532,7 @@ func TestAModelBesideItself(t *testing.T) {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
-	if c.AUCP != 1 || c.McNemar != (McNemar{0, 0, 1}) {
+	if c.AUCP != 1 || c.McNemar != (evaluation.McNemar{P: 1}) {
 		t.Errorf("p of the AUCs is %v, McNemar %+v", c.AUCP, c.McNemar)
 	}
 	if !proto.Equal(a.GetMetrics(), a.GetChampionMetrics()) || len(a.document.Warnings) != 0 {

@@ -3,6 +3,7 @@ package evaluator
 import (
 	"context"
 
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/stat"
 )
 
@@ -15,38 +16,38 @@ const (
 
 // judge fills in every number of the document from the scores of the hold-out;
 // champion is nil if there is none.
-func (d *Document) judge(ctx context.Context, candidate, champion *stat.Sample) error {
+func judge(ctx context.Context, d *evaluation.Document, candidate, champion *stat.Sample) error {
 	samples := []*stat.Sample{candidate}
 	if champion != nil {
 		samples = append(samples, champion)
 	}
-	boot := stat.Bootstrap{Replicates: d.Method.Replicates, Seed: d.Method.Seed, Threshold: threshold}
+	boot := stat.Bootstrap{Replicates: d.Method.Replicates, Seed: d.Method.Seed, Threshold: evaluation.Threshold}
 	replicates, err := boot.Draw(ctx, samples...)
 	if err != nil {
 		return err
 	}
-	if err := d.Candidate.judge(candidate, replicates[0], d.Method.Level); err != nil {
+	if err := judgeOne(&d.Candidate, candidate, replicates[0], d.Method.Level); err != nil {
 		return err
 	}
 	if champion == nil {
 		return nil
 	}
-	if err := d.Champion.judge(champion, replicates[1], d.Method.Level); err != nil {
+	if err := judgeOne(&d.Champion.Judgement, champion, replicates[1], d.Method.Level); err != nil {
 		return err
 	}
 	d.Comparison, err = compare(candidate, champion, replicates, d.Method.Level)
 	return err
 }
 
-// judge fills in one model's numbers but for the calibration.
-func (j *Judgement) judge(s *stat.Sample, replicates []stat.Metrics, level float64) error {
-	j.Metrics = measures(s.Metrics(threshold), replicates, level)
+// judgeOne fills in one model's numbers but for the calibration.
+func judgeOne(j *evaluation.Judgement, s *stat.Sample, replicates []stat.Metrics, level float64) error {
+	j.Metrics = measures(s.Metrics(evaluation.Threshold), replicates, level)
 	auc, err := s.DeLong(level)
 	if err != nil {
 		return err
 	}
 	j.Metrics[stat.AUC.String()] = measure(auc.Value, auc.Interval, byDeLong)
-	j.Confusion = s.Confusion(threshold)
+	j.Confusion = s.Confusion(evaluation.Threshold)
 	j.Metrics[stat.Accuracy.String()] = measure(j.Confusion.Accuracy(),
 		stat.Wilson(j.Confusion.Right(), j.Confusion.Rows(), level), byWilson)
 	j.AveragePrecision = s.AveragePrecision()
@@ -54,9 +55,9 @@ func (j *Judgement) judge(s *stat.Sample, replicates []stat.Metrics, level float
 }
 
 // compare returns candidate less champion.
-func compare(candidate, champion *stat.Sample, replicates [][]stat.Metrics, level float64) (*Comparison, error) {
-	c := &Comparison{Differences: measures(
-		candidate.Metrics(threshold).Minus(champion.Metrics(threshold)),
+func compare(candidate, champion *stat.Sample, replicates [][]stat.Metrics, level float64) (*evaluation.Comparison, error) {
+	c := &evaluation.Comparison{Differences: measures(
+		candidate.Metrics(evaluation.Threshold).Minus(champion.Metrics(evaluation.Threshold)),
 		stat.Differences(replicates[0], replicates[1]), level)}
 	auc, err := stat.DeLongPaired(candidate, champion, level)
 	if err != nil {
@@ -64,20 +65,20 @@ func compare(candidate, champion *stat.Sample, replicates [][]stat.Metrics, leve
 	}
 	c.Differences[stat.AUC.String()], c.AUCError, c.AUCP = measure(auc.Value, auc.Interval, byDeLong), auc.Error, auc.P
 	m := &c.McNemar
-	m.OnlyCandidate, m.OnlyChampion, err = stat.Disagreement(candidate, champion, threshold)
+	m.OnlyCandidate, m.OnlyChampion, err = stat.Disagreement(candidate, champion, evaluation.Threshold)
 	m.P = stat.McNemar(m.OnlyCandidate, m.OnlyChampion)
 	return c, err
 }
 
 // measures puts bootstrap intervals round the values.
-func measures(values stat.Metrics, replicates []stat.Metrics, level float64) map[string]Measure {
-	out := map[string]Measure{}
+func measures(values stat.Metrics, replicates []stat.Metrics, level float64) map[string]evaluation.Measure {
+	out := map[string]evaluation.Measure{}
 	for m, interval := range stat.Intervals(replicates, level) {
 		out[stat.Metric(m).String()] = measure(values[m], interval, byBootstrap)
 	}
 	return out
 }
 
-func measure(value float64, i stat.Interval, method string) Measure {
-	return Measure{Value: value, Low: i.Low, High: i.High, Method: method}
+func measure(value float64, i stat.Interval, method string) evaluation.Measure {
+	return evaluation.Measure{Value: value, Low: i.Low, High: i.High, Method: method}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/stat"
 	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -26,7 +27,7 @@ import (
 func scoredRows(t testing.TB, rows int) *scored {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	s := &scored{parity: Parity{Rows: 10, LargestDifference: 1e-16, Tolerance: 1e-12}}
+	s := &scored{parity: evaluation.Parity{Rows: 10, LargestDifference: 1e-16, Tolerance: 1e-12}}
 	for i := range rows {
 		label := rng.Float64() < 0.27
 		signal := rng.NormFloat64() - 1.6
@@ -64,7 +65,7 @@ func trainedEvent() *eventv1.ModelTrained {
 
 var aChampion = &eventv1.Champion{Version: 3, Generation: 4, Run: "earlier", Model: &artifactv1.Artifact{}, Preprocessor: &artifactv1.Artifact{}}
 
-func judgeRows(t *testing.T, s *scored, trained *eventv1.ModelTrained, champion *eventv1.Champion) (*Document, *files) {
+func judgeRows(t *testing.T, s *scored, trained *eventv1.ModelTrained, champion *eventv1.Champion) (*evaluation.Document, *files) {
 	t.Helper()
 	d, f, err := New(nil, nil, nil, Default()).judge(context.Background(), "the-run", trained, champion, s)
 	if err != nil {
@@ -75,7 +76,7 @@ func judgeRows(t *testing.T, s *scored, trained *eventv1.ModelTrained, champion 
 
 func TestEveryIntervalHoldsItsValue(t *testing.T) {
 	d, _ := judgeRows(t, scoredRows(t, 800), trainedEvent(), aChampion)
-	for of, table := range map[string]map[string]Measure{
+	for of, table := range map[string]map[string]evaluation.Measure{
 		"candidate": d.Candidate.Metrics, "champion": d.Champion.Metrics, "difference": d.Comparison.Differences,
 	} {
 		if len(table) != int(stat.KS)+1 {
@@ -114,7 +115,7 @@ func TestFilesAreTheSameOnAnyNumberOfCPUs(t *testing.T) {
 
 func TestDocumentReadsBack(t *testing.T) {
 	d, f := judgeRows(t, scoredRows(t, 300), trainedEvent(), aChampion)
-	var back Document
+	var back evaluation.Document
 	decoder := json.NewDecoder(bytes.NewReader(f.evaluation))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&back); err != nil {

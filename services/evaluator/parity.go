@@ -5,13 +5,14 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/feature"
 )
 
 // parity holds this scorer against the trainer's: both must give the same scores
 // to the validation rows that the reference scores are of, in file order.
-func (s *scorer) parity(ctx context.Context, table *feature.Table, reference []feature.Score, tolerance float64) (Parity, error) {
-	p := Parity{Rows: int64(len(reference)), Tolerance: tolerance}
+func (s *scorer) parity(ctx context.Context, table *feature.Table, reference []feature.Score, tolerance float64) (evaluation.Parity, error) {
+	p := evaluation.Parity{Rows: int64(len(reference)), Tolerance: tolerance}
 	for c, err := range table.Chunks(s.preprocessor, dataset.Validation) {
 		if err != nil {
 			return p, err

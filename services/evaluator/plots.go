@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/stat"
 )
 
@@ -54,7 +55,7 @@ func rocPlot(all []series) ([]byte, error) {
 	p := unitPlot("ROC curve", "False positive rate", "True positive rate")
 	p.Add(guide(0, 0, 1, 1))
 	for _, s := range all {
-		name := fmt.Sprintf("%s, AUC %.4f", s.name, s.sample.Metrics(threshold)[stat.AUC])
+		name := fmt.Sprintf("%s, AUC %.4f", s.name, s.sample.Metrics(evaluation.Threshold)[stat.AUC])
 		if err := addCurve(p, name, s.style, s.sample.ROC()); err != nil {
 			return nil, err
 		}

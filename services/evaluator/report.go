@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/stat"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -38,7 +39,7 @@ type images struct {
 
 // page is what the template sees.
 type page struct {
-	*Document
+	*evaluation.Document
 	Trained *eventv1.ModelTrained
 	Rows    []metricRow
 	Models  []modelColumn
@@ -54,9 +55,9 @@ type page struct {
 type metricRow struct {
 	Name       string
 	Help       string
-	Candidate  Measure
-	Champion   *Measure
-	Difference *Measure
+	Candidate  evaluation.Measure
+	Champion   *evaluation.Measure
+	Difference *evaluation.Measure
 	Bar        bar
 }
 
@@ -67,7 +68,7 @@ type bar struct{ Low, Value, Width float64 }
 // modelColumn is one model's confusion matrix and calibration.
 type modelColumn struct {
 	Name string
-	*Judgement
+	*evaluation.Judgement
 }
 
 type fact struct{ Name, Value string }
@@ -85,7 +86,7 @@ var metricHelp = map[stat.Metric][2]string{
 
 // report returns report.html: one page without scripts, times or anything to
 // fetch, so that it reads the same wherever it is kept.
-func report(d *Document, trained *eventv1.ModelTrained, i images) ([]byte, error) {
+func report(d *evaluation.Document, trained *eventv1.ModelTrained, i images) ([]byte, error) {
 	p := page{
 		Document: d, Trained: trained,
 		Rows:    metricRows(d),
@@ -106,7 +107,7 @@ func report(d *Document, trained *eventv1.ModelTrained, i images) ([]byte, error
 	return out.Bytes(), nil
 }
 
-func metricRows(d *Document) []metricRow {
+func metricRows(d *evaluation.Document) []metricRow {
 	var rows []metricRow
 	scale := 0.0
 	for m := stat.AUC; m <= stat.KS; m++ {
@@ -128,7 +129,7 @@ func metricRows(d *Document) []metricRow {
 	return rows
 }
 
-func facts(d *Document, trained *eventv1.ModelTrained) []fact {
+func facts(d *evaluation.Document, trained *eventv1.ModelTrained) []fact {
 	f := trained.GetFeatures()
 	out := []fact{
 		{"Training rows", count(f.GetTrainRows())},
@@ -164,7 +165,7 @@ func scalar(v protoreflect.Value) string {
 	}
 }
 
-func digests(d *Document, trained *eventv1.ModelTrained) []fact {
+func digests(d *evaluation.Document, trained *eventv1.ModelTrained) []fact {
 	out := []fact{
 		{"Dataset", trained.GetPlan().GetDataset().GetSha256()},
 		{"Dataset spec", trained.GetPlan().GetSpec().GetSha256()},

@@ -6,6 +6,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/stat"
 )
 
@@ -17,7 +18,7 @@ type scored struct {
 	candidate, champion    *stat.Sample // champion is nil if there is none
 	scores, championScores []float64
 	unseen, championUnseen map[string]int64
-	parity                 Parity
+	parity                 evaluation.Parity
 	warnings               []string
 	importances            []byte
 }

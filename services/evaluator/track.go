@@ -6,13 +6,14 @@ import (
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/registry"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 // track tells the tracking server, and returns its id of the run.
-func (v *Evaluator) track(ctx context.Context, e event.Event, trained *eventv1.ModelTrained, d *Document, a *eventv1.Evaluation) (string, error) {
+func (v *Evaluator) track(ctx context.Context, e event.Event, trained *eventv1.ModelTrained, d *evaluation.Document, a *eventv1.Evaluation) (string, error) {
 	entry := registry.Entry{
 		Stage:   string(churn.Evaluator),
 		Metrics: map[string]float64{},

@@ -24,7 +24,7 @@ const (
 )
 
 // ApprovalRequested says that a person must decide before a candidate is
-// promoted.
+// promoted. Its event's id is the approval's.
 type ApprovalRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
@@ -38,7 +38,21 @@ type ApprovalRequested struct {
 	// When the request for approval lapses, RFC 3339 in UTC.
 	ExpiresAt string `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// What the decision is about, in words.
-	Summary       string `protobuf:"bytes,6,opt,name=summary,proto3" json:"summary,omitempty"`
+	Summary string `protobuf:"bytes,6,opt,name=summary,proto3" json:"summary,omitempty"`
+	// The resolved request.
+	Plan *Plan `protobuf:"bytes,7,opt,name=plan,proto3" json:"plan,omitempty"`
+	// See ModelTrained.round.
+	Round int32 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
+	// True if whoever asked for the run, Plan.requested_by, may not decide.
+	NotByRequester bool `protobuf:"varint,9,opt,name=not_by_requester,json=notByRequester,proto3" json:"not_by_requester,omitempty"`
+	// The candidate's metrics.
+	Metrics *Metrics `protobuf:"bytes,10,opt,name=metrics,proto3" json:"metrics,omitempty"`
+	// The champion's metrics on the same rows; unset if there was none.
+	ChampionMetrics *Metrics `protobuf:"bytes,11,opt,name=champion_metrics,json=championMetrics,proto3" json:"champion_metrics,omitempty"`
+	// Every rule and its verdict: all have passed.
+	Rules []*Rule `protobuf:"bytes,12,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The evaluation's artifacts, its report among them.
+	Evaluation    *Evaluation `protobuf:"bytes,13,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -115,6 +129,55 @@ func (x *ApprovalRequested) GetSummary() string {
 	return ""
 }
 
+func (x *ApprovalRequested) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *ApprovalRequested) GetRound() int32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *ApprovalRequested) GetNotByRequester() bool {
+	if x != nil {
+		return x.NotByRequester
+	}
+	return false
+}
+
+func (x *ApprovalRequested) GetMetrics() *Metrics {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *ApprovalRequested) GetChampionMetrics() *Metrics {
+	if x != nil {
+		return x.ChampionMetrics
+	}
+	return nil
+}
+
+func (x *ApprovalRequested) GetRules() []*Rule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *ApprovalRequested) GetEvaluation() *Evaluation {
+	if x != nil {
+		return x.Evaluation
+	}
+	return nil
+}
+
 // ApprovalDecided is a person's answer to ApprovalRequested.
 type ApprovalDecided struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -129,7 +192,10 @@ type ApprovalDecided struct {
 	// Who decided.
 	DecidedBy string `protobuf:"bytes,5,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
 	// Why.
-	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// True if it is the gate that says that nobody decided in time; approved is
+	// then false and decided_by empty.
+	Expired       bool `protobuf:"varint,7,opt,name=expired,proto3" json:"expired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -206,11 +272,18 @@ func (x *ApprovalDecided) GetReason() string {
 	return ""
 }
 
+func (x *ApprovalDecided) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
+}
+
 var File_asfotec_churn_event_v1_approval_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_approval_proto_rawDesc = "" +
 	"\n" +
-	"%asfotec/churn/event/v1/approval.proto\x12\x16asfotec.churn.event.v1\"\xd0\x01\n" +
+	"%asfotec/churn/event/v1/approval.proto\x12\x16asfotec.churn.event.v1\x1a%asfotec/churn/event/v1/decision.proto\x1a,asfotec/churn/event/v1/model_evaluated.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xc1\x04\n" +
 	"\x11ApprovalRequested\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12)\n" +
@@ -218,7 +291,17 @@ const file_asfotec_churn_event_v1_approval_proto_rawDesc = "" +
 	"\x13champion_generation\x18\x04 \x01(\x03R\x12championGeneration\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\tR\texpiresAt\x12\x18\n" +
-	"\asummary\x18\x06 \x01(\tR\asummary\"\xad\x01\n" +
+	"\asummary\x18\x06 \x01(\tR\asummary\x120\n" +
+	"\x04plan\x18\a \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12\x14\n" +
+	"\x05round\x18\b \x01(\x05R\x05round\x12(\n" +
+	"\x10not_by_requester\x18\t \x01(\bR\x0enotByRequester\x129\n" +
+	"\ametrics\x18\n" +
+	" \x01(\v2\x1f.asfotec.churn.event.v1.MetricsR\ametrics\x12J\n" +
+	"\x10champion_metrics\x18\v \x01(\v2\x1f.asfotec.churn.event.v1.MetricsR\x0fchampionMetrics\x122\n" +
+	"\x05rules\x18\f \x03(\v2\x1c.asfotec.churn.event.v1.RuleR\x05rules\x12B\n" +
+	"\n" +
+	"evaluation\x18\r \x01(\v2\".asfotec.churn.event.v1.EvaluationR\n" +
+	"evaluation\"\xc7\x01\n" +
 	"\x0fApprovalDecided\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x1f\n" +
@@ -227,7 +310,8 @@ const file_asfotec_churn_event_v1_approval_proto_rawDesc = "" +
 	"\bapproved\x18\x04 \x01(\bR\bapproved\x12\x1d\n" +
 	"\n" +
 	"decided_by\x18\x05 \x01(\tR\tdecidedBy\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reasonBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n" +
+	"\aexpired\x18\a \x01(\bR\aexpiredBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
 
 var (
 	file_asfotec_churn_event_v1_approval_proto_rawDescOnce sync.Once
@@ -245,13 +329,22 @@ var file_asfotec_churn_event_v1_approval_proto_msgTypes = make([]protoimpl.Messa
 var file_asfotec_churn_event_v1_approval_proto_goTypes = []any{
 	(*ApprovalRequested)(nil), // 0: asfotec.churn.event.v1.ApprovalRequested
 	(*ApprovalDecided)(nil),   // 1: asfotec.churn.event.v1.ApprovalDecided
+	(*Plan)(nil),              // 2: asfotec.churn.event.v1.Plan
+	(*Metrics)(nil),           // 3: asfotec.churn.event.v1.Metrics
+	(*Rule)(nil),              // 4: asfotec.churn.event.v1.Rule
+	(*Evaluation)(nil),        // 5: asfotec.churn.event.v1.Evaluation
 }
 var file_asfotec_churn_event_v1_approval_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	2, // 0: asfotec.churn.event.v1.ApprovalRequested.plan:type_name -> asfotec.churn.event.v1.Plan
+	3, // 1: asfotec.churn.event.v1.ApprovalRequested.metrics:type_name -> asfotec.churn.event.v1.Metrics
+	3, // 2: asfotec.churn.event.v1.ApprovalRequested.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
+	4, // 3: asfotec.churn.event.v1.ApprovalRequested.rules:type_name -> asfotec.churn.event.v1.Rule
+	5, // 4: asfotec.churn.event.v1.ApprovalRequested.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_approval_proto_init() }
@@ -259,6 +352,9 @@ func file_asfotec_churn_event_v1_approval_proto_init() {
 	if File_asfotec_churn_event_v1_approval_proto != nil {
 		return
 	}
+	file_asfotec_churn_event_v1_decision_proto_init()
+	file_asfotec_churn_event_v1_model_evaluated_proto_init()
+	file_asfotec_churn_event_v1_plan_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -36,7 +36,11 @@ type Rule struct {
 	// What it was held against.
 	Bound float64 `protobuf:"fixed64,4,opt,name=bound,proto3" json:"bound,omitempty"`
 	// Whether the rule held.
-	Passed        bool `protobuf:"varint,5,opt,name=passed,proto3" json:"passed,omitempty"`
+	Passed bool `protobuf:"varint,5,opt,name=passed,proto3" json:"passed,omitempty"`
+	// The rule as the policy's document has it, in CEL.
+	Expression string `protobuf:"bytes,6,opt,name=expression,proto3" json:"expression,omitempty"`
+	// Every value that the expression looked at, in its order.
+	Values        []*RuleValue `protobuf:"bytes,7,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,6 +110,276 @@ func (x *Rule) GetPassed() bool {
 	return false
 }
 
+func (x *Rule) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+func (x *Rule) GetValues() []*RuleValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// RuleValue is a value that a rule looked at.
+type RuleValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the expression names it, for example candidate.auc.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The value as text.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleValue) Reset() {
+	*x = RuleValue{}
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleValue) ProtoMessage() {}
+
+func (x *RuleValue) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleValue.ProtoReflect.Descriptor instead.
+func (*RuleValue) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RuleValue) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuleValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// Approval is a person's decision.
+type Approval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the approval-requested event that was answered.
+	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
+	// Who decided; empty if the request lapsed.
+	DecidedBy string `protobuf:"bytes,2,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When, RFC 3339 in UTC.
+	DecidedAt string `protobuf:"bytes,4,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// True if nobody decided in time.
+	Expired       bool `protobuf:"varint,5,opt,name=expired,proto3" json:"expired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Approval) Reset() {
+	*x = Approval{}
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Approval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Approval) ProtoMessage() {}
+
+func (x *Approval) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Approval.ProtoReflect.Descriptor instead.
+func (*Approval) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Approval) GetApprovalId() string {
+	if x != nil {
+		return x.ApprovalId
+	}
+	return ""
+}
+
+func (x *Approval) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *Approval) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Approval) GetDecidedAt() string {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return ""
+}
+
+func (x *Approval) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
+}
+
+// Rollback says that a person asked for a former version again.
+type Rollback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who asked.
+	RequestedBy string `protobuf:"bytes,1,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	// Why.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rollback) Reset() {
+	*x = Rollback{}
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rollback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rollback) ProtoMessage() {}
+
+func (x *Rollback) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rollback.ProtoReflect.Descriptor instead.
+func (*Rollback) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Rollback) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+func (x *Rollback) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Override says that a person had a candidate promoted that was rejected.
+type Override struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who asked.
+	RequestedBy string `protobuf:"bytes,1,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The id of the model-rejected event.
+	RejectionId   string `protobuf:"bytes,3,opt,name=rejection_id,json=rejectionId,proto3" json:"rejection_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Override) Reset() {
+	*x = Override{}
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Override) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Override) ProtoMessage() {}
+
+func (x *Override) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Override.ProtoReflect.Descriptor instead.
+func (*Override) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Override) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+func (x *Override) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Override) GetRejectionId() string {
+	if x != nil {
+		return x.RejectionId
+	}
+	return ""
+}
+
 // ModelPromoted says that a version is now in production. It holds all that a
 // server of the model needs.
 type ModelPromoted struct {
@@ -134,14 +408,27 @@ type ModelPromoted struct {
 	// Every rule and its verdict.
 	Rules []*Rule `protobuf:"bytes,11,rep,name=rules,proto3" json:"rules,omitempty"`
 	// JSON: the decision in full.
-	Decision      *v1.Artifact `protobuf:"bytes,12,opt,name=decision,proto3" json:"decision,omitempty"`
+	Decision *v1.Artifact `protobuf:"bytes,12,opt,name=decision,proto3" json:"decision,omitempty"`
+	// Where the version's scores are to be cut; unset means at 0.5.
+	OperatingPoint *OperatingPoint `protobuf:"bytes,13,opt,name=operating_point,json=operatingPoint,proto3" json:"operating_point,omitempty"`
+	// The approval that the policy asked for; unset if it asked for none.
+	Approval *Approval `protobuf:"bytes,14,opt,name=approval,proto3" json:"approval,omitempty"`
+	// Set if the version was promoted before and a person asked for it again. The
+	// event then ends the request for that, and run is still the one that trained
+	// the version.
+	Rollback *Rollback `protobuf:"bytes,15,opt,name=rollback,proto3" json:"rollback,omitempty"`
+	// Set if a person had it promoted though it was rejected. The event then ends
+	// the request for that, and run is the one that was rejected.
+	Override *Override `protobuf:"bytes,16,opt,name=override,proto3" json:"override,omitempty"`
+	// HTML for people: the evaluation and the decision in one self-contained page.
+	Report        *v1.Artifact `protobuf:"bytes,17,opt,name=report,proto3" json:"report,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelPromoted) Reset() {
 	*x = ModelPromoted{}
-	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[1]
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -153,7 +440,7 @@ func (x *ModelPromoted) String() string {
 func (*ModelPromoted) ProtoMessage() {}
 
 func (x *ModelPromoted) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[1]
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -166,7 +453,7 @@ func (x *ModelPromoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelPromoted.ProtoReflect.Descriptor instead.
 func (*ModelPromoted) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{1}
+	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ModelPromoted) GetPlan() *Plan {
@@ -253,6 +540,41 @@ func (x *ModelPromoted) GetDecision() *v1.Artifact {
 	return nil
 }
 
+func (x *ModelPromoted) GetOperatingPoint() *OperatingPoint {
+	if x != nil {
+		return x.OperatingPoint
+	}
+	return nil
+}
+
+func (x *ModelPromoted) GetApproval() *Approval {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+func (x *ModelPromoted) GetRollback() *Rollback {
+	if x != nil {
+		return x.Rollback
+	}
+	return nil
+}
+
+func (x *ModelPromoted) GetOverride() *Override {
+	if x != nil {
+		return x.Override
+	}
+	return nil
+}
+
+func (x *ModelPromoted) GetReport() *v1.Artifact {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
 // ModelRejected says that the run's candidate was not promoted: a rule failed,
 // or the request was a dry run.
 type ModelRejected struct {
@@ -276,14 +598,19 @@ type ModelRejected struct {
 	// JSON: the decision in full.
 	Decision *v1.Artifact `protobuf:"bytes,9,opt,name=decision,proto3" json:"decision,omitempty"`
 	// The evaluation's artifacts.
-	Evaluation    *Evaluation `protobuf:"bytes,10,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
+	Evaluation *Evaluation `protobuf:"bytes,10,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
+	// The denial, or that the request for approval lapsed; unset if nobody was
+	// asked.
+	Approval *Approval `protobuf:"bytes,11,opt,name=approval,proto3" json:"approval,omitempty"`
+	// HTML for people: the evaluation and the decision in one self-contained page.
+	Report        *v1.Artifact `protobuf:"bytes,12,opt,name=report,proto3" json:"report,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelRejected) Reset() {
 	*x = ModelRejected{}
-	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[2]
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -295,7 +622,7 @@ func (x *ModelRejected) String() string {
 func (*ModelRejected) ProtoMessage() {}
 
 func (x *ModelRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[2]
+	mi := &file_asfotec_churn_event_v1_decision_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -308,7 +635,7 @@ func (x *ModelRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelRejected.ProtoReflect.Descriptor instead.
 func (*ModelRejected) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{2}
+	return file_asfotec_churn_event_v1_decision_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ModelRejected) GetPlan() *Plan {
@@ -381,17 +708,54 @@ func (x *ModelRejected) GetEvaluation() *Evaluation {
 	return nil
 }
 
+func (x *ModelRejected) GetApproval() *Approval {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+func (x *ModelRejected) GetReport() *v1.Artifact {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
 var File_asfotec_churn_event_v1_decision_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"%asfotec/churn/event/v1/decision.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a,asfotec/churn/event/v1/model_evaluated.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\x80\x01\n" +
+	"%asfotec/churn/event/v1/decision.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a,asfotec/churn/event/v1/model_evaluated.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xdb\x01\n" +
 	"\x04Rule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vexplanation\x18\x02 \x01(\tR\vexplanation\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x14\n" +
 	"\x05bound\x18\x04 \x01(\x01R\x05bound\x12\x16\n" +
-	"\x06passed\x18\x05 \x01(\bR\x06passed\"\xc6\x04\n" +
+	"\x06passed\x18\x05 \x01(\bR\x06passed\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x06 \x01(\tR\n" +
+	"expression\x129\n" +
+	"\x06values\x18\a \x03(\v2!.asfotec.churn.event.v1.RuleValueR\x06values\"5\n" +
+	"\tRuleValue\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x9b\x01\n" +
+	"\bApproval\x12\x1f\n" +
+	"\vapproval_id\x18\x01 \x01(\tR\n" +
+	"approvalId\x12\x1d\n" +
+	"\n" +
+	"decided_by\x18\x02 \x01(\tR\tdecidedBy\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"decided_at\x18\x04 \x01(\tR\tdecidedAt\x12\x18\n" +
+	"\aexpired\x18\x05 \x01(\bR\aexpired\"E\n" +
+	"\bRollback\x12!\n" +
+	"\frequested_by\x18\x01 \x01(\tR\vrequestedBy\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"h\n" +
+	"\bOverride\x12!\n" +
+	"\frequested_by\x18\x01 \x01(\tR\vrequestedBy\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12!\n" +
+	"\frejection_id\x18\x03 \x01(\tR\vrejectionId\"\x8e\a\n" +
 	"\rModelPromoted\x120\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x18\n" +
@@ -409,7 +773,12 @@ const file_asfotec_churn_event_v1_decision_proto_rawDesc = "" +
 	"\ametrics\x18\n" +
 	" \x01(\v2\x1f.asfotec.churn.event.v1.MetricsR\ametrics\x122\n" +
 	"\x05rules\x18\v \x03(\v2\x1c.asfotec.churn.event.v1.RuleR\x05rules\x12?\n" +
-	"\bdecision\x18\f \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\bdecision\"\xb9\x03\n" +
+	"\bdecision\x18\f \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\bdecision\x12O\n" +
+	"\x0foperating_point\x18\r \x01(\v2&.asfotec.churn.event.v1.OperatingPointR\x0eoperatingPoint\x12<\n" +
+	"\bapproval\x18\x0e \x01(\v2 .asfotec.churn.event.v1.ApprovalR\bapproval\x12<\n" +
+	"\brollback\x18\x0f \x01(\v2 .asfotec.churn.event.v1.RollbackR\brollback\x12<\n" +
+	"\boverride\x18\x10 \x01(\v2 .asfotec.churn.event.v1.OverrideR\boverride\x12;\n" +
+	"\x06report\x18\x11 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x06report\"\xb4\x04\n" +
 	"\rModelRejected\x120\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x10\n" +
@@ -423,7 +792,9 @@ const file_asfotec_churn_event_v1_decision_proto_rawDesc = "" +
 	"\n" +
 	"evaluation\x18\n" +
 	" \x01(\v2\".asfotec.churn.event.v1.EvaluationR\n" +
-	"evaluationBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
+	"evaluation\x12<\n" +
+	"\bapproval\x18\v \x01(\v2 .asfotec.churn.event.v1.ApprovalR\bapproval\x12;\n" +
+	"\x06report\x18\f \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x06reportBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
 
 var (
 	file_asfotec_churn_event_v1_decision_proto_rawDescOnce sync.Once
@@ -437,36 +808,49 @@ func file_asfotec_churn_event_v1_decision_proto_rawDescGZIP() []byte {
 	return file_asfotec_churn_event_v1_decision_proto_rawDescData
 }
 
-var file_asfotec_churn_event_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_asfotec_churn_event_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_asfotec_churn_event_v1_decision_proto_goTypes = []any{
-	(*Rule)(nil),          // 0: asfotec.churn.event.v1.Rule
-	(*ModelPromoted)(nil), // 1: asfotec.churn.event.v1.ModelPromoted
-	(*ModelRejected)(nil), // 2: asfotec.churn.event.v1.ModelRejected
-	(*Plan)(nil),          // 3: asfotec.churn.event.v1.Plan
-	(*FeatureSet)(nil),    // 4: asfotec.churn.event.v1.FeatureSet
-	(*TrainedModel)(nil),  // 5: asfotec.churn.event.v1.TrainedModel
-	(*Evaluation)(nil),    // 6: asfotec.churn.event.v1.Evaluation
-	(*Metrics)(nil),       // 7: asfotec.churn.event.v1.Metrics
-	(*v1.Artifact)(nil),   // 8: asfotec.churn.artifact.v1.Artifact
+	(*Rule)(nil),           // 0: asfotec.churn.event.v1.Rule
+	(*RuleValue)(nil),      // 1: asfotec.churn.event.v1.RuleValue
+	(*Approval)(nil),       // 2: asfotec.churn.event.v1.Approval
+	(*Rollback)(nil),       // 3: asfotec.churn.event.v1.Rollback
+	(*Override)(nil),       // 4: asfotec.churn.event.v1.Override
+	(*ModelPromoted)(nil),  // 5: asfotec.churn.event.v1.ModelPromoted
+	(*ModelRejected)(nil),  // 6: asfotec.churn.event.v1.ModelRejected
+	(*Plan)(nil),           // 7: asfotec.churn.event.v1.Plan
+	(*FeatureSet)(nil),     // 8: asfotec.churn.event.v1.FeatureSet
+	(*TrainedModel)(nil),   // 9: asfotec.churn.event.v1.TrainedModel
+	(*Evaluation)(nil),     // 10: asfotec.churn.event.v1.Evaluation
+	(*Metrics)(nil),        // 11: asfotec.churn.event.v1.Metrics
+	(*v1.Artifact)(nil),    // 12: asfotec.churn.artifact.v1.Artifact
+	(*OperatingPoint)(nil), // 13: asfotec.churn.event.v1.OperatingPoint
 }
 var file_asfotec_churn_event_v1_decision_proto_depIdxs = []int32{
-	3,  // 0: asfotec.churn.event.v1.ModelPromoted.plan:type_name -> asfotec.churn.event.v1.Plan
-	4,  // 1: asfotec.churn.event.v1.ModelPromoted.features:type_name -> asfotec.churn.event.v1.FeatureSet
-	5,  // 2: asfotec.churn.event.v1.ModelPromoted.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
-	6,  // 3: asfotec.churn.event.v1.ModelPromoted.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
-	7,  // 4: asfotec.churn.event.v1.ModelPromoted.metrics:type_name -> asfotec.churn.event.v1.Metrics
-	0,  // 5: asfotec.churn.event.v1.ModelPromoted.rules:type_name -> asfotec.churn.event.v1.Rule
-	8,  // 6: asfotec.churn.event.v1.ModelPromoted.decision:type_name -> asfotec.churn.artifact.v1.Artifact
-	3,  // 7: asfotec.churn.event.v1.ModelRejected.plan:type_name -> asfotec.churn.event.v1.Plan
-	7,  // 8: asfotec.churn.event.v1.ModelRejected.metrics:type_name -> asfotec.churn.event.v1.Metrics
-	0,  // 9: asfotec.churn.event.v1.ModelRejected.rules:type_name -> asfotec.churn.event.v1.Rule
-	8,  // 10: asfotec.churn.event.v1.ModelRejected.decision:type_name -> asfotec.churn.artifact.v1.Artifact
-	6,  // 11: asfotec.churn.event.v1.ModelRejected.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	1,  // 0: asfotec.churn.event.v1.Rule.values:type_name -> asfotec.churn.event.v1.RuleValue
+	7,  // 1: asfotec.churn.event.v1.ModelPromoted.plan:type_name -> asfotec.churn.event.v1.Plan
+	8,  // 2: asfotec.churn.event.v1.ModelPromoted.features:type_name -> asfotec.churn.event.v1.FeatureSet
+	9,  // 3: asfotec.churn.event.v1.ModelPromoted.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
+	10, // 4: asfotec.churn.event.v1.ModelPromoted.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
+	11, // 5: asfotec.churn.event.v1.ModelPromoted.metrics:type_name -> asfotec.churn.event.v1.Metrics
+	0,  // 6: asfotec.churn.event.v1.ModelPromoted.rules:type_name -> asfotec.churn.event.v1.Rule
+	12, // 7: asfotec.churn.event.v1.ModelPromoted.decision:type_name -> asfotec.churn.artifact.v1.Artifact
+	13, // 8: asfotec.churn.event.v1.ModelPromoted.operating_point:type_name -> asfotec.churn.event.v1.OperatingPoint
+	2,  // 9: asfotec.churn.event.v1.ModelPromoted.approval:type_name -> asfotec.churn.event.v1.Approval
+	3,  // 10: asfotec.churn.event.v1.ModelPromoted.rollback:type_name -> asfotec.churn.event.v1.Rollback
+	4,  // 11: asfotec.churn.event.v1.ModelPromoted.override:type_name -> asfotec.churn.event.v1.Override
+	12, // 12: asfotec.churn.event.v1.ModelPromoted.report:type_name -> asfotec.churn.artifact.v1.Artifact
+	7,  // 13: asfotec.churn.event.v1.ModelRejected.plan:type_name -> asfotec.churn.event.v1.Plan
+	11, // 14: asfotec.churn.event.v1.ModelRejected.metrics:type_name -> asfotec.churn.event.v1.Metrics
+	0,  // 15: asfotec.churn.event.v1.ModelRejected.rules:type_name -> asfotec.churn.event.v1.Rule
+	12, // 16: asfotec.churn.event.v1.ModelRejected.decision:type_name -> asfotec.churn.artifact.v1.Artifact
+	10, // 17: asfotec.churn.event.v1.ModelRejected.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
+	2,  // 18: asfotec.churn.event.v1.ModelRejected.approval:type_name -> asfotec.churn.event.v1.Approval
+	12, // 19: asfotec.churn.event.v1.ModelRejected.report:type_name -> asfotec.churn.artifact.v1.Artifact
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_decision_proto_init() }
@@ -484,7 +868,7 @@ func file_asfotec_churn_event_v1_decision_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asfotec_churn_event_v1_decision_proto_rawDesc), len(file_asfotec_churn_event_v1_decision_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

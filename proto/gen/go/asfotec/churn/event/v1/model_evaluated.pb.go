@@ -45,9 +45,18 @@ type ModelEvaluated struct {
 	// See ModelTrained.round.
 	Round int32 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
 	// The candidate beside the champion, row by row; unset if there was none.
-	Comparison    *Comparison `protobuf:"bytes,9,opt,name=comparison,proto3" json:"comparison,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Comparison *Comparison `protobuf:"bytes,9,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	// Groups of hold-out rows, as the spec declares them, that are large enough to
+	// be judged.
+	Slices []*Slice `protobuf:"bytes,10,rep,name=slices,proto3" json:"slices,omitempty"`
+	// The data beside that of the champion's training; unset if there was none.
+	Drift *Drift `protobuf:"bytes,11,opt,name=drift,proto3" json:"drift,omitempty"`
+	// What the data is like.
+	Data *DataQuality `protobuf:"bytes,12,opt,name=data,proto3" json:"data,omitempty"`
+	// Where the candidate's scores are to be cut.
+	OperatingPoint *OperatingPoint `protobuf:"bytes,13,opt,name=operating_point,json=operatingPoint,proto3" json:"operating_point,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ModelEvaluated) Reset() {
@@ -143,6 +152,34 @@ func (x *ModelEvaluated) GetComparison() *Comparison {
 	return nil
 }
 
+func (x *ModelEvaluated) GetSlices() []*Slice {
+	if x != nil {
+		return x.Slices
+	}
+	return nil
+}
+
+func (x *ModelEvaluated) GetDrift() *Drift {
+	if x != nil {
+		return x.Drift
+	}
+	return nil
+}
+
+func (x *ModelEvaluated) GetData() *DataQuality {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ModelEvaluated) GetOperatingPoint() *OperatingPoint {
+	if x != nil {
+		return x.OperatingPoint
+	}
+	return nil
+}
+
 // Comparison holds the paired tests of candidate and champion on the hold-out.
 type Comparison struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -153,7 +190,25 @@ type Comparison struct {
 	// Rows that only the candidate classifies rightly at threshold 0.5.
 	OnlyCandidate int64 `protobuf:"varint,3,opt,name=only_candidate,json=onlyCandidate,proto3" json:"only_candidate,omitempty"`
 	// Rows that only the champion does.
-	OnlyChampion  int64 `protobuf:"varint,4,opt,name=only_champion,json=onlyChampion,proto3" json:"only_champion,omitempty"`
+	OnlyChampion int64 `protobuf:"varint,4,opt,name=only_champion,json=onlyChampion,proto3" json:"only_champion,omitempty"`
+	// McNemar's exact test of equal accuracies, two-sided.
+	McnemarP float64 `protobuf:"fixed64,5,opt,name=mcnemar_p,json=mcnemarP,proto3" json:"mcnemar_p,omitempty"`
+	// Difference of AUC, by DeLong's method.
+	Auc *Difference `protobuf:"bytes,6,opt,name=auc,proto3" json:"auc,omitempty"`
+	// Difference of accuracy, by the paired bootstrap; as all below.
+	Accuracy *Difference `protobuf:"bytes,7,opt,name=accuracy,proto3" json:"accuracy,omitempty"`
+	// Difference of F1.
+	F1 *Difference `protobuf:"bytes,8,opt,name=f1,proto3" json:"f1,omitempty"`
+	// Difference of precision.
+	Precision *Difference `protobuf:"bytes,9,opt,name=precision,proto3" json:"precision,omitempty"`
+	// Difference of recall.
+	Recall *Difference `protobuf:"bytes,10,opt,name=recall,proto3" json:"recall,omitempty"`
+	// Difference of log loss, of which less is better.
+	LogLoss *Difference `protobuf:"bytes,11,opt,name=log_loss,json=logLoss,proto3" json:"log_loss,omitempty"`
+	// Difference of Brier score, of which less is better.
+	Brier *Difference `protobuf:"bytes,12,opt,name=brier,proto3" json:"brier,omitempty"`
+	// Difference of KS.
+	Ks            *Difference `protobuf:"bytes,13,opt,name=ks,proto3" json:"ks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -216,6 +271,648 @@ func (x *Comparison) GetOnlyChampion() int64 {
 	return 0
 }
 
+func (x *Comparison) GetMcnemarP() float64 {
+	if x != nil {
+		return x.McnemarP
+	}
+	return 0
+}
+
+func (x *Comparison) GetAuc() *Difference {
+	if x != nil {
+		return x.Auc
+	}
+	return nil
+}
+
+func (x *Comparison) GetAccuracy() *Difference {
+	if x != nil {
+		return x.Accuracy
+	}
+	return nil
+}
+
+func (x *Comparison) GetF1() *Difference {
+	if x != nil {
+		return x.F1
+	}
+	return nil
+}
+
+func (x *Comparison) GetPrecision() *Difference {
+	if x != nil {
+		return x.Precision
+	}
+	return nil
+}
+
+func (x *Comparison) GetRecall() *Difference {
+	if x != nil {
+		return x.Recall
+	}
+	return nil
+}
+
+func (x *Comparison) GetLogLoss() *Difference {
+	if x != nil {
+		return x.LogLoss
+	}
+	return nil
+}
+
+func (x *Comparison) GetBrier() *Difference {
+	if x != nil {
+		return x.Brier
+	}
+	return nil
+}
+
+func (x *Comparison) GetKs() *Difference {
+	if x != nil {
+		return x.Ks
+	}
+	return nil
+}
+
+// Difference is a metric of the candidate less the champion's on the same rows.
+type Difference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The difference.
+	Value float64 `protobuf:"fixed64,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Its standard error.
+	Error float64 `protobuf:"fixed64,2,opt,name=error,proto3" json:"error,omitempty"`
+	// Lower end of its interval at 95 %.
+	Low float64 `protobuf:"fixed64,3,opt,name=low,proto3" json:"low,omitempty"`
+	// Upper end of it.
+	High          float64 `protobuf:"fixed64,4,opt,name=high,proto3" json:"high,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Difference) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Difference) GetError() float64 {
+	if x != nil {
+		return x.Error
+	}
+	return 0
+}
+
+func (x *Difference) GetLow() float64 {
+	if x != nil {
+		return x.Low
+	}
+	return 0
+}
+
+func (x *Difference) GetHigh() float64 {
+	if x != nil {
+		return x.High
+	}
+	return 0
+}
+
+// Slice is the hold-out rows that have one value in one column.
+type Slice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The column, as the spec names it.
+	Column string `protobuf:"bytes,1,opt,name=column,proto3" json:"column,omitempty"`
+	// The value.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Rows of the slice.
+	Rows int64 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Positive rows of it.
+	Positives int64 `protobuf:"varint,4,opt,name=positives,proto3" json:"positives,omitempty"`
+	// The candidate's metrics on them.
+	Metrics *Metrics `protobuf:"bytes,5,opt,name=metrics,proto3" json:"metrics,omitempty"`
+	// The champion's metrics on them; unset if there was none.
+	ChampionMetrics *Metrics `protobuf:"bytes,6,opt,name=champion_metrics,json=championMetrics,proto3" json:"champion_metrics,omitempty"`
+	// Difference of AUC, by DeLong's method; unset if there was no champion.
+	Auc *Difference `protobuf:"bytes,7,opt,name=auc,proto3" json:"auc,omitempty"`
+	// Difference of accuracy, by its normal approximation; unset if there was no
+	// champion.
+	Accuracy      *Difference `protobuf:"bytes,8,opt,name=accuracy,proto3" json:"accuracy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Slice) Reset() {
+	*x = Slice{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Slice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Slice) ProtoMessage() {}
+
+func (x *Slice) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Slice.ProtoReflect.Descriptor instead.
+func (*Slice) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Slice) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *Slice) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Slice) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *Slice) GetPositives() int64 {
+	if x != nil {
+		return x.Positives
+	}
+	return 0
+}
+
+func (x *Slice) GetMetrics() *Metrics {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *Slice) GetChampionMetrics() *Metrics {
+	if x != nil {
+		return x.ChampionMetrics
+	}
+	return nil
+}
+
+func (x *Slice) GetAuc() *Difference {
+	if x != nil {
+		return x.Auc
+	}
+	return nil
+}
+
+func (x *Slice) GetAccuracy() *Difference {
+	if x != nil {
+		return x.Accuracy
+	}
+	return nil
+}
+
+// Drift holds the tests of the data's columns beside those of the data that the
+// champion was trained on.
+type Drift struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The champion's version.
+	ChampionVersion int64 `protobuf:"varint,1,opt,name=champion_version,json=championVersion,proto3" json:"champion_version,omitempty"`
+	// Largest share of false ones among the columns that are said to have drifted.
+	Level float64 `protobuf:"fixed64,2,opt,name=level,proto3" json:"level,omitempty"`
+	// Columns that have.
+	Drifted int32 `protobuf:"varint,3,opt,name=drifted,proto3" json:"drifted,omitempty"`
+	// Every column that both have, in the spec's order.
+	Columns       []*ColumnDrift `protobuf:"bytes,4,rep,name=columns,proto3" json:"columns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drift) Reset() {
+	*x = Drift{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drift) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drift) ProtoMessage() {}
+
+func (x *Drift) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drift.ProtoReflect.Descriptor instead.
+func (*Drift) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Drift) GetChampionVersion() int64 {
+	if x != nil {
+		return x.ChampionVersion
+	}
+	return 0
+}
+
+func (x *Drift) GetLevel() float64 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *Drift) GetDrifted() int32 {
+	if x != nil {
+		return x.Drifted
+	}
+	return 0
+}
+
+func (x *Drift) GetColumns() []*ColumnDrift {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+// ColumnDrift is one column's tests.
+type ColumnDrift struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The column.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Population stability index.
+	Psi float64 `protobuf:"fixed64,2,opt,name=psi,proto3" json:"psi,omitempty"`
+	// Probability of so large an index were the two samples of one population.
+	PsiP float64 `protobuf:"fixed64,3,opt,name=psi_p,json=psiP,proto3" json:"psi_p,omitempty"`
+	// Kolmogorov-Smirnov distance; 0 of a categorical column.
+	Ks float64 `protobuf:"fixed64,4,opt,name=ks,proto3" json:"ks,omitempty"`
+	// Probability of so large a distance were the two samples of one population; 1
+	// of a categorical column.
+	KsP float64 `protobuf:"fixed64,5,opt,name=ks_p,json=ksP,proto3" json:"ks_p,omitempty"`
+	// The column's smaller p-value, for two tests, adjusted for the number of
+	// columns by Benjamini and Hochberg's method.
+	Q float64 `protobuf:"fixed64,6,opt,name=q,proto3" json:"q,omitempty"`
+	// Whether q is at most Drift.level.
+	Drifted bool `protobuf:"varint,7,opt,name=drifted,proto3" json:"drifted,omitempty"`
+	// Categories that the champion's training data did not have, by name.
+	Unseen []string `protobuf:"bytes,8,rep,name=unseen,proto3" json:"unseen,omitempty"`
+	// Rows with one of them.
+	UnseenRows    int64 `protobuf:"varint,9,opt,name=unseen_rows,json=unseenRows,proto3" json:"unseen_rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnDrift) Reset() {
+	*x = ColumnDrift{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnDrift) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnDrift) ProtoMessage() {}
+
+func (x *ColumnDrift) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnDrift.ProtoReflect.Descriptor instead.
+func (*ColumnDrift) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ColumnDrift) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ColumnDrift) GetPsi() float64 {
+	if x != nil {
+		return x.Psi
+	}
+	return 0
+}
+
+func (x *ColumnDrift) GetPsiP() float64 {
+	if x != nil {
+		return x.PsiP
+	}
+	return 0
+}
+
+func (x *ColumnDrift) GetKs() float64 {
+	if x != nil {
+		return x.Ks
+	}
+	return 0
+}
+
+func (x *ColumnDrift) GetKsP() float64 {
+	if x != nil {
+		return x.KsP
+	}
+	return 0
+}
+
+func (x *ColumnDrift) GetQ() float64 {
+	if x != nil {
+		return x.Q
+	}
+	return 0
+}
+
+func (x *ColumnDrift) GetDrifted() bool {
+	if x != nil {
+		return x.Drifted
+	}
+	return false
+}
+
+func (x *ColumnDrift) GetUnseen() []string {
+	if x != nil {
+		return x.Unseen
+	}
+	return nil
+}
+
+func (x *ColumnDrift) GetUnseenRows() int64 {
+	if x != nil {
+		return x.UnseenRows
+	}
+	return 0
+}
+
+// DataQuality says what the data is like, all splits together.
+type DataQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rows.
+	Rows int64 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Share of positive rows.
+	PositiveRate float64 `protobuf:"fixed64,2,opt,name=positive_rate,json=positiveRate,proto3" json:"positive_rate,omitempty"`
+	// Share of rows whose key an earlier row has.
+	DuplicateShare float64 `protobuf:"fixed64,3,opt,name=duplicate_share,json=duplicateShare,proto3" json:"duplicate_share,omitempty"`
+	// Every column, in the spec's order.
+	Columns       []*ColumnQuality `protobuf:"bytes,4,rep,name=columns,proto3" json:"columns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DataQuality) Reset() {
+	*x = DataQuality{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DataQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DataQuality) ProtoMessage() {}
+
+func (x *DataQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DataQuality.ProtoReflect.Descriptor instead.
+func (*DataQuality) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DataQuality) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *DataQuality) GetPositiveRate() float64 {
+	if x != nil {
+		return x.PositiveRate
+	}
+	return 0
+}
+
+func (x *DataQuality) GetDuplicateShare() float64 {
+	if x != nil {
+		return x.DuplicateShare
+	}
+	return 0
+}
+
+func (x *DataQuality) GetColumns() []*ColumnQuality {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+// ColumnQuality is one column of DataQuality.
+type ColumnQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The column.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Share of rows that are blank in it.
+	MissingShare  float64 `protobuf:"fixed64,2,opt,name=missing_share,json=missingShare,proto3" json:"missing_share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnQuality) Reset() {
+	*x = ColumnQuality{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnQuality) ProtoMessage() {}
+
+func (x *ColumnQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnQuality.ProtoReflect.Descriptor instead.
+func (*ColumnQuality) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ColumnQuality) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ColumnQuality) GetMissingShare() float64 {
+	if x != nil {
+		return x.MissingShare
+	}
+	return 0
+}
+
+// OperatingPoint is where scores are cut into classes so that mistakes cost
+// least. It is chosen on the validation rows.
+type OperatingPoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Scores of at least so much are of the positive class.
+	Threshold float64 `protobuf:"fixed64,1,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// What a false positive costs, as the spec declares.
+	FalsePositiveCost float64 `protobuf:"fixed64,2,opt,name=false_positive_cost,json=falsePositiveCost,proto3" json:"false_positive_cost,omitempty"`
+	// What a false negative costs.
+	FalseNegativeCost float64 `protobuf:"fixed64,3,opt,name=false_negative_cost,json=falseNegativeCost,proto3" json:"false_negative_cost,omitempty"`
+	// Mean cost of a validation row at the threshold.
+	Cost          float64 `protobuf:"fixed64,4,opt,name=cost,proto3" json:"cost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperatingPoint) Reset() {
+	*x = OperatingPoint{}
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperatingPoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperatingPoint) ProtoMessage() {}
+
+func (x *OperatingPoint) ProtoReflect() protoreflect.Message {
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperatingPoint.ProtoReflect.Descriptor instead.
+func (*OperatingPoint) Descriptor() ([]byte, []int) {
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OperatingPoint) GetThreshold() float64 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *OperatingPoint) GetFalsePositiveCost() float64 {
+	if x != nil {
+		return x.FalsePositiveCost
+	}
+	return 0
+}
+
+func (x *OperatingPoint) GetFalseNegativeCost() float64 {
+	if x != nil {
+		return x.FalseNegativeCost
+	}
+	return 0
+}
+
+func (x *OperatingPoint) GetCost() float64 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
 // Evaluation names the evaluator's artifacts.
 type Evaluation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -237,7 +934,7 @@ type Evaluation struct {
 
 func (x *Evaluation) Reset() {
 	*x = Evaluation{}
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -249,7 +946,7 @@ func (x *Evaluation) String() string {
 func (*Evaluation) ProtoMessage() {}
 
 func (x *Evaluation) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[2]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -262,7 +959,7 @@ func (x *Evaluation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
 func (*Evaluation) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{2}
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Evaluation) GetEvaluation() *v1.Artifact {
@@ -321,14 +1018,27 @@ type Metrics struct {
 	// Mean squared error of the probability.
 	Brier float64 `protobuf:"fixed64,5,opt,name=brier,proto3" json:"brier,omitempty"`
 	// Largest distance between the score distributions of the classes.
-	Ks            float64 `protobuf:"fixed64,6,opt,name=ks,proto3" json:"ks,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Ks float64 `protobuf:"fixed64,6,opt,name=ks,proto3" json:"ks,omitempty"`
+	// Share of rows classified as positive that are.
+	Precision float64 `protobuf:"fixed64,7,opt,name=precision,proto3" json:"precision,omitempty"`
+	// Share of positive rows classified as such.
+	Recall float64 `protobuf:"fixed64,8,opt,name=recall,proto3" json:"recall,omitempty"`
+	// Area under the curve of precision against recall, by steps.
+	AveragePrecision float64 `protobuf:"fixed64,9,opt,name=average_precision,json=averagePrecision,proto3" json:"average_precision,omitempty"`
+	// Expected calibration error.
+	CalibrationError float64 `protobuf:"fixed64,10,opt,name=calibration_error,json=calibrationError,proto3" json:"calibration_error,omitempty"`
+	// Slope of the labels' logistic regression on the scores' log odds: 1 of a
+	// calibrated model, less of one that is too sure.
+	CalibrationSlope float64 `protobuf:"fixed64,11,opt,name=calibration_slope,json=calibrationSlope,proto3" json:"calibration_slope,omitempty"`
+	// Intercept of it: 0 of a calibrated model.
+	CalibrationIntercept float64 `protobuf:"fixed64,12,opt,name=calibration_intercept,json=calibrationIntercept,proto3" json:"calibration_intercept,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -340,7 +1050,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[3]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -353,7 +1063,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{3}
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Metrics) GetAuc() float64 {
@@ -398,6 +1108,48 @@ func (x *Metrics) GetKs() float64 {
 	return 0
 }
 
+func (x *Metrics) GetPrecision() float64 {
+	if x != nil {
+		return x.Precision
+	}
+	return 0
+}
+
+func (x *Metrics) GetRecall() float64 {
+	if x != nil {
+		return x.Recall
+	}
+	return 0
+}
+
+func (x *Metrics) GetAveragePrecision() float64 {
+	if x != nil {
+		return x.AveragePrecision
+	}
+	return 0
+}
+
+func (x *Metrics) GetCalibrationError() float64 {
+	if x != nil {
+		return x.CalibrationError
+	}
+	return 0
+}
+
+func (x *Metrics) GetCalibrationSlope() float64 {
+	if x != nil {
+		return x.CalibrationSlope
+	}
+	return 0
+}
+
+func (x *Metrics) GetCalibrationIntercept() float64 {
+	if x != nil {
+		return x.CalibrationIntercept
+	}
+	return 0
+}
+
 // Champion is what was in production.
 type Champion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -418,7 +1170,7 @@ type Champion struct {
 
 func (x *Champion) Reset() {
 	*x = Champion{}
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[4]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +1182,7 @@ func (x *Champion) String() string {
 func (*Champion) ProtoMessage() {}
 
 func (x *Champion) ProtoReflect() protoreflect.Message {
-	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[4]
+	mi := &file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +1195,7 @@ func (x *Champion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Champion.ProtoReflect.Descriptor instead.
 func (*Champion) Descriptor() ([]byte, []int) {
-	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{4}
+	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Champion) GetVersion() int64 {
@@ -485,7 +1237,7 @@ var File_asfotec_churn_event_v1_model_evaluated_proto protoreflect.FileDescripto
 
 const file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc = "" +
 	"\n" +
-	",asfotec/churn/event/v1/model_evaluated.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xa9\x04\n" +
+	",asfotec/churn/event/v1/model_evaluated.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\x9f\x06\n" +
 	"\x0eModelEvaluated\x120\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n" +
 	"\bfeatures\x18\x02 \x01(\v2\".asfotec.churn.event.v1.FeatureSetR\bfeatures\x12B\n" +
@@ -499,13 +1251,72 @@ const file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc = "" +
 	"\x05round\x18\b \x01(\x05R\x05round\x12B\n" +
 	"\n" +
 	"comparison\x18\t \x01(\v2\".asfotec.churn.event.v1.ComparisonR\n" +
-	"comparison\"\x9c\x01\n" +
+	"comparison\x125\n" +
+	"\x06slices\x18\n" +
+	" \x03(\v2\x1d.asfotec.churn.event.v1.SliceR\x06slices\x123\n" +
+	"\x05drift\x18\v \x01(\v2\x1d.asfotec.churn.event.v1.DriftR\x05drift\x127\n" +
+	"\x04data\x18\f \x01(\v2#.asfotec.churn.event.v1.DataQualityR\x04data\x12O\n" +
+	"\x0foperating_point\x18\r \x01(\v2&.asfotec.churn.event.v1.OperatingPointR\x0eoperatingPoint\"\x8e\x05\n" +
 	"\n" +
 	"Comparison\x12%\n" +
 	"\x0eauc_difference\x18\x01 \x01(\x01R\raucDifference\x12\x1b\n" +
 	"\tauc_error\x18\x02 \x01(\x01R\baucError\x12%\n" +
 	"\x0eonly_candidate\x18\x03 \x01(\x03R\ronlyCandidate\x12#\n" +
-	"\ronly_champion\x18\x04 \x01(\x03R\fonlyChampion\"\x99\x03\n" +
+	"\ronly_champion\x18\x04 \x01(\x03R\fonlyChampion\x12\x1b\n" +
+	"\tmcnemar_p\x18\x05 \x01(\x01R\bmcnemarP\x124\n" +
+	"\x03auc\x18\x06 \x01(\v2\".asfotec.churn.event.v1.DifferenceR\x03auc\x12>\n" +
+	"\baccuracy\x18\a \x01(\v2\".asfotec.churn.event.v1.DifferenceR\baccuracy\x122\n" +
+	"\x02f1\x18\b \x01(\v2\".asfotec.churn.event.v1.DifferenceR\x02f1\x12@\n" +
+	"\tprecision\x18\t \x01(\v2\".asfotec.churn.event.v1.DifferenceR\tprecision\x12:\n" +
+	"\x06recall\x18\n" +
+	" \x01(\v2\".asfotec.churn.event.v1.DifferenceR\x06recall\x12=\n" +
+	"\blog_loss\x18\v \x01(\v2\".asfotec.churn.event.v1.DifferenceR\alogLoss\x128\n" +
+	"\x05brier\x18\f \x01(\v2\".asfotec.churn.event.v1.DifferenceR\x05brier\x122\n" +
+	"\x02ks\x18\r \x01(\v2\".asfotec.churn.event.v1.DifferenceR\x02ks\"^\n" +
+	"\n" +
+	"Difference\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\x01R\x05value\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\x01R\x05error\x12\x10\n" +
+	"\x03low\x18\x03 \x01(\x01R\x03low\x12\x12\n" +
+	"\x04high\x18\x04 \x01(\x01R\x04high\"\xe4\x02\n" +
+	"\x05Slice\x12\x16\n" +
+	"\x06column\x18\x01 \x01(\tR\x06column\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\x03R\x04rows\x12\x1c\n" +
+	"\tpositives\x18\x04 \x01(\x03R\tpositives\x129\n" +
+	"\ametrics\x18\x05 \x01(\v2\x1f.asfotec.churn.event.v1.MetricsR\ametrics\x12J\n" +
+	"\x10champion_metrics\x18\x06 \x01(\v2\x1f.asfotec.churn.event.v1.MetricsR\x0fchampionMetrics\x124\n" +
+	"\x03auc\x18\a \x01(\v2\".asfotec.churn.event.v1.DifferenceR\x03auc\x12>\n" +
+	"\baccuracy\x18\b \x01(\v2\".asfotec.churn.event.v1.DifferenceR\baccuracy\"\xa1\x01\n" +
+	"\x05Drift\x12)\n" +
+	"\x10champion_version\x18\x01 \x01(\x03R\x0fchampionVersion\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\x01R\x05level\x12\x18\n" +
+	"\adrifted\x18\x03 \x01(\x05R\adrifted\x12=\n" +
+	"\acolumns\x18\x04 \x03(\v2#.asfotec.churn.event.v1.ColumnDriftR\acolumns\"\xcc\x01\n" +
+	"\vColumnDrift\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03psi\x18\x02 \x01(\x01R\x03psi\x12\x13\n" +
+	"\x05psi_p\x18\x03 \x01(\x01R\x04psiP\x12\x0e\n" +
+	"\x02ks\x18\x04 \x01(\x01R\x02ks\x12\x11\n" +
+	"\x04ks_p\x18\x05 \x01(\x01R\x03ksP\x12\f\n" +
+	"\x01q\x18\x06 \x01(\x01R\x01q\x12\x18\n" +
+	"\adrifted\x18\a \x01(\bR\adrifted\x12\x16\n" +
+	"\x06unseen\x18\b \x03(\tR\x06unseen\x12\x1f\n" +
+	"\vunseen_rows\x18\t \x01(\x03R\n" +
+	"unseenRows\"\xb0\x01\n" +
+	"\vDataQuality\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12#\n" +
+	"\rpositive_rate\x18\x02 \x01(\x01R\fpositiveRate\x12'\n" +
+	"\x0fduplicate_share\x18\x03 \x01(\x01R\x0eduplicateShare\x12?\n" +
+	"\acolumns\x18\x04 \x03(\v2%.asfotec.churn.event.v1.ColumnQualityR\acolumns\"H\n" +
+	"\rColumnQuality\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
+	"\rmissing_share\x18\x02 \x01(\x01R\fmissingShare\"\xa2\x01\n" +
+	"\x0eOperatingPoint\x12\x1c\n" +
+	"\tthreshold\x18\x01 \x01(\x01R\tthreshold\x12.\n" +
+	"\x13false_positive_cost\x18\x02 \x01(\x01R\x11falsePositiveCost\x12.\n" +
+	"\x13false_negative_cost\x18\x03 \x01(\x01R\x11falseNegativeCost\x12\x12\n" +
+	"\x04cost\x18\x04 \x01(\x01R\x04cost\"\x99\x03\n" +
 	"\n" +
 	"Evaluation\x12C\n" +
 	"\n" +
@@ -515,14 +1326,21 @@ const file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc = "" +
 	"\broc_plot\x18\x03 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\arocPlot\x12<\n" +
 	"\apr_plot\x18\x04 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x06prPlot\x12N\n" +
 	"\x10calibration_plot\x18\x05 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x0fcalibrationPlot\x12;\n" +
-	"\x06report\x18\x06 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x06report\"\x88\x01\n" +
+	"\x06report\x18\x06 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x06report\"\xfa\x02\n" +
 	"\aMetrics\x12\x10\n" +
 	"\x03auc\x18\x01 \x01(\x01R\x03auc\x12\x1a\n" +
 	"\baccuracy\x18\x02 \x01(\x01R\baccuracy\x12\x0e\n" +
 	"\x02f1\x18\x03 \x01(\x01R\x02f1\x12\x19\n" +
 	"\blog_loss\x18\x04 \x01(\x01R\alogLoss\x12\x14\n" +
 	"\x05brier\x18\x05 \x01(\x01R\x05brier\x12\x0e\n" +
-	"\x02ks\x18\x06 \x01(\x01R\x02ks\"\xda\x01\n" +
+	"\x02ks\x18\x06 \x01(\x01R\x02ks\x12\x1c\n" +
+	"\tprecision\x18\a \x01(\x01R\tprecision\x12\x16\n" +
+	"\x06recall\x18\b \x01(\x01R\x06recall\x12+\n" +
+	"\x11average_precision\x18\t \x01(\x01R\x10averagePrecision\x12+\n" +
+	"\x11calibration_error\x18\n" +
+	" \x01(\x01R\x10calibrationError\x12+\n" +
+	"\x11calibration_slope\x18\v \x01(\x01R\x10calibrationSlope\x123\n" +
+	"\x15calibration_intercept\x18\f \x01(\x01R\x14calibrationIntercept\"\xda\x01\n" +
 	"\bChampion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x1e\n" +
 	"\n" +
@@ -544,40 +1362,65 @@ func file_asfotec_churn_event_v1_model_evaluated_proto_rawDescGZIP() []byte {
 	return file_asfotec_churn_event_v1_model_evaluated_proto_rawDescData
 }
 
-var file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_asfotec_churn_event_v1_model_evaluated_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_asfotec_churn_event_v1_model_evaluated_proto_goTypes = []any{
 	(*ModelEvaluated)(nil), // 0: asfotec.churn.event.v1.ModelEvaluated
 	(*Comparison)(nil),     // 1: asfotec.churn.event.v1.Comparison
-	(*Evaluation)(nil),     // 2: asfotec.churn.event.v1.Evaluation
-	(*Metrics)(nil),        // 3: asfotec.churn.event.v1.Metrics
-	(*Champion)(nil),       // 4: asfotec.churn.event.v1.Champion
-	(*Plan)(nil),           // 5: asfotec.churn.event.v1.Plan
-	(*FeatureSet)(nil),     // 6: asfotec.churn.event.v1.FeatureSet
-	(*TrainedModel)(nil),   // 7: asfotec.churn.event.v1.TrainedModel
-	(*v1.Artifact)(nil),    // 8: asfotec.churn.artifact.v1.Artifact
+	(*Difference)(nil),     // 2: asfotec.churn.event.v1.Difference
+	(*Slice)(nil),          // 3: asfotec.churn.event.v1.Slice
+	(*Drift)(nil),          // 4: asfotec.churn.event.v1.Drift
+	(*ColumnDrift)(nil),    // 5: asfotec.churn.event.v1.ColumnDrift
+	(*DataQuality)(nil),    // 6: asfotec.churn.event.v1.DataQuality
+	(*ColumnQuality)(nil),  // 7: asfotec.churn.event.v1.ColumnQuality
+	(*OperatingPoint)(nil), // 8: asfotec.churn.event.v1.OperatingPoint
+	(*Evaluation)(nil),     // 9: asfotec.churn.event.v1.Evaluation
+	(*Metrics)(nil),        // 10: asfotec.churn.event.v1.Metrics
+	(*Champion)(nil),       // 11: asfotec.churn.event.v1.Champion
+	(*Plan)(nil),           // 12: asfotec.churn.event.v1.Plan
+	(*FeatureSet)(nil),     // 13: asfotec.churn.event.v1.FeatureSet
+	(*TrainedModel)(nil),   // 14: asfotec.churn.event.v1.TrainedModel
+	(*v1.Artifact)(nil),    // 15: asfotec.churn.artifact.v1.Artifact
 }
 var file_asfotec_churn_event_v1_model_evaluated_proto_depIdxs = []int32{
-	5,  // 0: asfotec.churn.event.v1.ModelEvaluated.plan:type_name -> asfotec.churn.event.v1.Plan
-	6,  // 1: asfotec.churn.event.v1.ModelEvaluated.features:type_name -> asfotec.churn.event.v1.FeatureSet
-	7,  // 2: asfotec.churn.event.v1.ModelEvaluated.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
-	2,  // 3: asfotec.churn.event.v1.ModelEvaluated.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
-	3,  // 4: asfotec.churn.event.v1.ModelEvaluated.metrics:type_name -> asfotec.churn.event.v1.Metrics
-	4,  // 5: asfotec.churn.event.v1.ModelEvaluated.champion:type_name -> asfotec.churn.event.v1.Champion
-	3,  // 6: asfotec.churn.event.v1.ModelEvaluated.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
+	12, // 0: asfotec.churn.event.v1.ModelEvaluated.plan:type_name -> asfotec.churn.event.v1.Plan
+	13, // 1: asfotec.churn.event.v1.ModelEvaluated.features:type_name -> asfotec.churn.event.v1.FeatureSet
+	14, // 2: asfotec.churn.event.v1.ModelEvaluated.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
+	9,  // 3: asfotec.churn.event.v1.ModelEvaluated.evaluation:type_name -> asfotec.churn.event.v1.Evaluation
+	10, // 4: asfotec.churn.event.v1.ModelEvaluated.metrics:type_name -> asfotec.churn.event.v1.Metrics
+	11, // 5: asfotec.churn.event.v1.ModelEvaluated.champion:type_name -> asfotec.churn.event.v1.Champion
+	10, // 6: asfotec.churn.event.v1.ModelEvaluated.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
 	1,  // 7: asfotec.churn.event.v1.ModelEvaluated.comparison:type_name -> asfotec.churn.event.v1.Comparison
-	8,  // 8: asfotec.churn.event.v1.Evaluation.evaluation:type_name -> asfotec.churn.artifact.v1.Artifact
-	8,  // 9: asfotec.churn.event.v1.Evaluation.scores:type_name -> asfotec.churn.artifact.v1.Artifact
-	8,  // 10: asfotec.churn.event.v1.Evaluation.roc_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	8,  // 11: asfotec.churn.event.v1.Evaluation.pr_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	8,  // 12: asfotec.churn.event.v1.Evaluation.calibration_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	8,  // 13: asfotec.churn.event.v1.Evaluation.report:type_name -> asfotec.churn.artifact.v1.Artifact
-	8,  // 14: asfotec.churn.event.v1.Champion.model:type_name -> asfotec.churn.artifact.v1.Artifact
-	8,  // 15: asfotec.churn.event.v1.Champion.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	3,  // 8: asfotec.churn.event.v1.ModelEvaluated.slices:type_name -> asfotec.churn.event.v1.Slice
+	4,  // 9: asfotec.churn.event.v1.ModelEvaluated.drift:type_name -> asfotec.churn.event.v1.Drift
+	6,  // 10: asfotec.churn.event.v1.ModelEvaluated.data:type_name -> asfotec.churn.event.v1.DataQuality
+	8,  // 11: asfotec.churn.event.v1.ModelEvaluated.operating_point:type_name -> asfotec.churn.event.v1.OperatingPoint
+	2,  // 12: asfotec.churn.event.v1.Comparison.auc:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 13: asfotec.churn.event.v1.Comparison.accuracy:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 14: asfotec.churn.event.v1.Comparison.f1:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 15: asfotec.churn.event.v1.Comparison.precision:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 16: asfotec.churn.event.v1.Comparison.recall:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 17: asfotec.churn.event.v1.Comparison.log_loss:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 18: asfotec.churn.event.v1.Comparison.brier:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 19: asfotec.churn.event.v1.Comparison.ks:type_name -> asfotec.churn.event.v1.Difference
+	10, // 20: asfotec.churn.event.v1.Slice.metrics:type_name -> asfotec.churn.event.v1.Metrics
+	10, // 21: asfotec.churn.event.v1.Slice.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
+	2,  // 22: asfotec.churn.event.v1.Slice.auc:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 23: asfotec.churn.event.v1.Slice.accuracy:type_name -> asfotec.churn.event.v1.Difference
+	5,  // 24: asfotec.churn.event.v1.Drift.columns:type_name -> asfotec.churn.event.v1.ColumnDrift
+	7,  // 25: asfotec.churn.event.v1.DataQuality.columns:type_name -> asfotec.churn.event.v1.ColumnQuality
+	15, // 26: asfotec.churn.event.v1.Evaluation.evaluation:type_name -> asfotec.churn.artifact.v1.Artifact
+	15, // 27: asfotec.churn.event.v1.Evaluation.scores:type_name -> asfotec.churn.artifact.v1.Artifact
+	15, // 28: asfotec.churn.event.v1.Evaluation.roc_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	15, // 29: asfotec.churn.event.v1.Evaluation.pr_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	15, // 30: asfotec.churn.event.v1.Evaluation.calibration_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	15, // 31: asfotec.churn.event.v1.Evaluation.report:type_name -> asfotec.churn.artifact.v1.Artifact
+	15, // 32: asfotec.churn.event.v1.Champion.model:type_name -> asfotec.churn.artifact.v1.Artifact
+	15, // 33: asfotec.churn.event.v1.Champion.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_model_evaluated_proto_init() }
@@ -594,7 +1437,7 @@ func file_asfotec_churn_event_v1_model_evaluated_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc), len(file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -138,6 +138,9 @@ type TrainedModel struct {
 	Iterations int32 `protobuf:"varint,7,opt,name=iterations,proto3" json:"iterations,omitempty"`
 	// AUC on the validation rows.
 	ValidationAuc float64 `protobuf:"fixed64,8,opt,name=validation_auc,json=validationAuc,proto3" json:"validation_auc,omitempty"`
+	// JSON: LightGBM's own contributions of each feature to the scores of
+	// validation rows (SHAP).
+	Contributions *v1.Artifact `protobuf:"bytes,9,opt,name=contributions,proto3" json:"contributions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,6 +231,13 @@ func (x *TrainedModel) GetValidationAuc() float64 {
 	return 0
 }
 
+func (x *TrainedModel) GetContributions() *v1.Artifact {
+	if x != nil {
+		return x.Contributions
+	}
+	return nil
+}
+
 var File_asfotec_churn_event_v1_model_trained_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_model_trained_proto_rawDesc = "" +
@@ -239,7 +249,7 @@ const file_asfotec_churn_event_v1_model_trained_proto_rawDesc = "" +
 	"\x05trial\x18\x03 \x01(\x05R\x05trial\x12\x16\n" +
 	"\x06trials\x18\x04 \x01(\x05R\x06trials\x12B\n" +
 	"\tcandidate\x18\x05 \x01(\v2$.asfotec.churn.event.v1.TrainedModelR\tcandidate\x12\x14\n" +
-	"\x05round\x18\x06 \x01(\x05R\x05round\"\xdb\x03\n" +
+	"\x05round\x18\x06 \x01(\x05R\x05round\"\xa6\x04\n" +
 	"\fTrainedModel\x129\n" +
 	"\x05model\x18\x01 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x05model\x12?\n" +
 	"\btraining\x18\x02 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\btraining\x12E\n" +
@@ -250,7 +260,8 @@ const file_asfotec_churn_event_v1_model_trained_proto_rawDesc = "" +
 	"\n" +
 	"iterations\x18\a \x01(\x05R\n" +
 	"iterations\x12%\n" +
-	"\x0evalidation_auc\x18\b \x01(\x01R\rvalidationAucBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
+	"\x0evalidation_auc\x18\b \x01(\x01R\rvalidationAuc\x12I\n" +
+	"\rcontributions\x18\t \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\rcontributionsBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
 
 var (
 	file_asfotec_churn_event_v1_model_trained_proto_rawDescOnce sync.Once
@@ -281,11 +292,12 @@ var file_asfotec_churn_event_v1_model_trained_proto_depIdxs = []int32{
 	4, // 5: asfotec.churn.event.v1.TrainedModel.importances:type_name -> asfotec.churn.artifact.v1.Artifact
 	4, // 6: asfotec.churn.event.v1.TrainedModel.importances_plot:type_name -> asfotec.churn.artifact.v1.Artifact
 	4, // 7: asfotec.churn.event.v1.TrainedModel.reference_scores:type_name -> asfotec.churn.artifact.v1.Artifact
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	4, // 8: asfotec.churn.event.v1.TrainedModel.contributions:type_name -> asfotec.churn.artifact.v1.Artifact
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_model_trained_proto_init() }

@@ -392,9 +392,12 @@ type Gate struct {
 	Margin float64 `protobuf:"fixed64,6,opt,name=margin,proto3" json:"margin,omitempty"`
 	// Largest probability of promoting a candidate that is not what policy asks
 	// for, over all candidates that are judged on the hold-out.
-	Alpha         float64 `protobuf:"fixed64,7,opt,name=alpha,proto3" json:"alpha,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Alpha float64 `protobuf:"fixed64,7,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	// YAML: the rules of promotion, as the policy's document says them. Unset in
+	// events of before there were documents: the built-in one that policy names.
+	PolicyDocument *v1.Artifact `protobuf:"bytes,8,opt,name=policy_document,json=policyDocument,proto3" json:"policy_document,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Gate) Reset() {
@@ -476,6 +479,13 @@ func (x *Gate) GetAlpha() float64 {
 	return 0
 }
 
+func (x *Gate) GetPolicyDocument() *v1.Artifact {
+	if x != nil {
+		return x.PolicyDocument
+	}
+	return nil
+}
+
 var File_asfotec_churn_event_v1_plan_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
@@ -516,7 +526,7 @@ const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
 	"\tlambda_l2\x18\n" +
 	" \x01(\x01R\blambdaL2\x12\x17\n" +
 	"\amax_bin\x18\v \x01(\x05R\x06maxBin\x12\x12\n" +
-	"\x04seed\x18\f \x01(\x05R\x04seed\"\xc8\x01\n" +
+	"\x04seed\x18\f \x01(\x05R\x04seed\"\x96\x02\n" +
 	"\x04Gate\x12\x17\n" +
 	"\amin_auc\x18\x01 \x01(\x01R\x06minAuc\x12!\n" +
 	"\fmin_accuracy\x18\x02 \x01(\x01R\vminAccuracy\x12%\n" +
@@ -524,7 +534,8 @@ const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
 	"\adry_run\x18\x04 \x01(\bR\x06dryRun\x12\x16\n" +
 	"\x06policy\x18\x05 \x01(\tR\x06policy\x12\x16\n" +
 	"\x06margin\x18\x06 \x01(\x01R\x06margin\x12\x14\n" +
-	"\x05alpha\x18\a \x01(\x01R\x05alphaBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
+	"\x05alpha\x18\a \x01(\x01R\x05alpha\x12L\n" +
+	"\x0fpolicy_document\x18\b \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x0epolicyDocumentBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
 
 var (
 	file_asfotec_churn_event_v1_plan_proto_rawDescOnce sync.Once
@@ -552,11 +563,12 @@ var file_asfotec_churn_event_v1_plan_proto_depIdxs = []int32{
 	1, // 2: asfotec.churn.event.v1.Plan.split:type_name -> asfotec.churn.event.v1.Split
 	2, // 3: asfotec.churn.event.v1.Plan.training:type_name -> asfotec.churn.event.v1.Training
 	3, // 4: asfotec.churn.event.v1.Plan.gate:type_name -> asfotec.churn.event.v1.Gate
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 5: asfotec.churn.event.v1.Gate.policy_document:type_name -> asfotec.churn.artifact.v1.Artifact
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_plan_proto_init() }

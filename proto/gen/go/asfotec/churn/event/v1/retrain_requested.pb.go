@@ -379,9 +379,12 @@ type GateOverrides struct {
 	// See Gate.margin.
 	Margin *float64 `protobuf:"fixed64,6,opt,name=margin,proto3,oneof" json:"margin,omitempty"`
 	// See Gate.alpha.
-	Alpha         *float64 `protobuf:"fixed64,7,opt,name=alpha,proto3,oneof" json:"alpha,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Alpha *float64 `protobuf:"fixed64,7,opt,name=alpha,proto3,oneof" json:"alpha,omitempty"`
+	// A policy of one's own in the artifact store; unset means the built-in one
+	// that policy names.
+	PolicyDocument *v1.Artifact `protobuf:"bytes,8,opt,name=policy_document,json=policyDocument,proto3" json:"policy_document,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GateOverrides) Reset() {
@@ -463,6 +466,13 @@ func (x *GateOverrides) GetAlpha() float64 {
 	return 0
 }
 
+func (x *GateOverrides) GetPolicyDocument() *v1.Artifact {
+	if x != nil {
+		return x.PolicyDocument
+	}
+	return nil
+}
+
 var File_asfotec_churn_event_v1_retrain_requested_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
@@ -521,7 +531,7 @@ const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
 	"_lambda_l2B\n" +
 	"\n" +
 	"\b_max_binB\a\n" +
-	"\x05_seed\"\xd0\x02\n" +
+	"\x05_seed\"\x9e\x03\n" +
 	"\rGateOverrides\x12\x1c\n" +
 	"\amin_auc\x18\x01 \x01(\x01H\x00R\x06minAuc\x88\x01\x01\x12&\n" +
 	"\fmin_accuracy\x18\x02 \x01(\x01H\x01R\vminAccuracy\x88\x01\x01\x12*\n" +
@@ -529,7 +539,8 @@ const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
 	"\adry_run\x18\x04 \x01(\bH\x03R\x06dryRun\x88\x01\x01\x12\x1b\n" +
 	"\x06policy\x18\x05 \x01(\tH\x04R\x06policy\x88\x01\x01\x12\x1b\n" +
 	"\x06margin\x18\x06 \x01(\x01H\x05R\x06margin\x88\x01\x01\x12\x19\n" +
-	"\x05alpha\x18\a \x01(\x01H\x06R\x05alpha\x88\x01\x01B\n" +
+	"\x05alpha\x18\a \x01(\x01H\x06R\x05alpha\x88\x01\x01\x12L\n" +
+	"\x0fpolicy_document\x18\b \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x0epolicyDocumentB\n" +
 	"\n" +
 	"\b_min_aucB\x0f\n" +
 	"\r_min_accuracyB\x11\n" +
@@ -566,11 +577,12 @@ var file_asfotec_churn_event_v1_retrain_requested_proto_depIdxs = []int32{
 	1, // 2: asfotec.churn.event.v1.RetrainRequested.split:type_name -> asfotec.churn.event.v1.SplitOverrides
 	2, // 3: asfotec.churn.event.v1.RetrainRequested.training:type_name -> asfotec.churn.event.v1.TrainingOverrides
 	3, // 4: asfotec.churn.event.v1.RetrainRequested.gate:type_name -> asfotec.churn.event.v1.GateOverrides
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 5: asfotec.churn.event.v1.GateOverrides.policy_document:type_name -> asfotec.churn.artifact.v1.Artifact
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_retrain_requested_proto_init() }

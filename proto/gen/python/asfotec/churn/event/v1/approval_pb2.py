@@ -22,9 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from asfotec.churn.event.v1 import decision_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_decision__pb2
+from asfotec.churn.event.v1 import model_evaluated_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_model__evaluated__pb2
+from asfotec.churn.event.v1 import plan_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%asfotec/churn/event/v1/approval.proto\x12\x16\x61sfotec.churn.event.v1\"\xd0\x01\n\x11\x41pprovalRequested\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x10\n\x03run\x18\x02 \x01(\tR\x03run\x12)\n\x10\x63hampion_version\x18\x03 \x01(\x03R\x0f\x63hampionVersion\x12/\n\x13\x63hampion_generation\x18\x04 \x01(\x03R\x12\x63hampionGeneration\x12\x1d\n\nexpires_at\x18\x05 \x01(\tR\texpiresAt\x12\x18\n\x07summary\x18\x06 \x01(\tR\x07summary\"\xad\x01\n\x0f\x41pprovalDecided\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x10\n\x03run\x18\x02 \x01(\tR\x03run\x12\x1f\n\x0b\x61pproval_id\x18\x03 \x01(\tR\napprovalId\x12\x1a\n\x08\x61pproved\x18\x04 \x01(\x08R\x08\x61pproved\x12\x1d\n\ndecided_by\x18\x05 \x01(\tR\tdecidedBy\x12\x16\n\x06reason\x18\x06 \x01(\tR\x06reasonBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%asfotec/churn/event/v1/approval.proto\x12\x16\x61sfotec.churn.event.v1\x1a%asfotec/churn/event/v1/decision.proto\x1a,asfotec/churn/event/v1/model_evaluated.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xc1\x04\n\x11\x41pprovalRequested\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x10\n\x03run\x18\x02 \x01(\tR\x03run\x12)\n\x10\x63hampion_version\x18\x03 \x01(\x03R\x0f\x63hampionVersion\x12/\n\x13\x63hampion_generation\x18\x04 \x01(\x03R\x12\x63hampionGeneration\x12\x1d\n\nexpires_at\x18\x05 \x01(\tR\texpiresAt\x12\x18\n\x07summary\x18\x06 \x01(\tR\x07summary\x12\x30\n\x04plan\x18\x07 \x01(\x0b\x32\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12\x14\n\x05round\x18\x08 \x01(\x05R\x05round\x12(\n\x10not_by_requester\x18\t \x01(\x08R\x0enotByRequester\x12\x39\n\x07metrics\x18\n \x01(\x0b\x32\x1f.asfotec.churn.event.v1.MetricsR\x07metrics\x12J\n\x10\x63hampion_metrics\x18\x0b \x01(\x0b\x32\x1f.asfotec.churn.event.v1.MetricsR\x0f\x63hampionMetrics\x12\x32\n\x05rules\x18\x0c \x03(\x0b\x32\x1c.asfotec.churn.event.v1.RuleR\x05rules\x12\x42\n\nevaluation\x18\r \x01(\x0b\x32\".asfotec.churn.event.v1.EvaluationR\nevaluation\"\xc7\x01\n\x0f\x41pprovalDecided\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x10\n\x03run\x18\x02 \x01(\tR\x03run\x12\x1f\n\x0b\x61pproval_id\x18\x03 \x01(\tR\napprovalId\x12\x1a\n\x08\x61pproved\x18\x04 \x01(\x08R\x08\x61pproved\x12\x1d\n\ndecided_by\x18\x05 \x01(\tR\tdecidedBy\x12\x16\n\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n\x07\x65xpired\x18\x07 \x01(\x08R\x07\x65xpiredBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,8 +35,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'asfotec.churn.event.v1.appr
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1'
-  _globals['_APPROVALREQUESTED']._serialized_start=66
-  _globals['_APPROVALREQUESTED']._serialized_end=274
-  _globals['_APPROVALDECIDED']._serialized_start=277
-  _globals['_APPROVALDECIDED']._serialized_end=450
+  _globals['_APPROVALREQUESTED']._serialized_start=186
+  _globals['_APPROVALREQUESTED']._serialized_end=763
+  _globals['_APPROVALDECIDED']._serialized_start=766
+  _globals['_APPROVALDECIDED']._serialized_end=965
 # @@protoc_insertion_point(module_scope)

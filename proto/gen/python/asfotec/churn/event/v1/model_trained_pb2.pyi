@@ -25,7 +25,7 @@ class ModelTrained(_message.Message):
     def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., trial: _Optional[int] = ..., trials: _Optional[int] = ..., candidate: _Optional[_Union[TrainedModel, _Mapping]] = ..., round: _Optional[int] = ...) -> None: ...
 
 class TrainedModel(_message.Message):
-    __slots__ = ("model", "training", "importances", "importances_plot", "reference_scores", "trees_sha256", "iterations", "validation_auc")
+    __slots__ = ("model", "training", "importances", "importances_plot", "reference_scores", "trees_sha256", "iterations", "validation_auc", "contributions")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     IMPORTANCES_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class TrainedModel(_message.Message):
     TREES_SHA256_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_AUC_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     model: _artifact_pb2.Artifact
     training: _artifact_pb2.Artifact
     importances: _artifact_pb2.Artifact
@@ -42,4 +43,5 @@ class TrainedModel(_message.Message):
     trees_sha256: str
     iterations: int
     validation_auc: float
-    def __init__(self, model: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., training: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances_plot: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., reference_scores: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., trees_sha256: _Optional[str] = ..., iterations: _Optional[int] = ..., validation_auc: _Optional[float] = ...) -> None: ...
+    contributions: _artifact_pb2.Artifact
+    def __init__(self, model: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., training: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances_plot: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., reference_scores: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., trees_sha256: _Optional[str] = ..., iterations: _Optional[int] = ..., validation_auc: _Optional[float] = ..., contributions: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ...) -> None: ...

@@ -69,7 +69,7 @@ class TrainingOverrides(_message.Message):
     def __init__(self, num_leaves: _Optional[int] = ..., learning_rate: _Optional[float] = ..., num_iterations: _Optional[int] = ..., early_stopping_round: _Optional[int] = ..., min_data_in_leaf: _Optional[int] = ..., feature_fraction: _Optional[float] = ..., bagging_fraction: _Optional[float] = ..., bagging_freq: _Optional[int] = ..., lambda_l1: _Optional[float] = ..., lambda_l2: _Optional[float] = ..., max_bin: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class GateOverrides(_message.Message):
-    __slots__ = ("min_auc", "min_accuracy", "baseline_stage", "dry_run", "policy", "margin", "alpha")
+    __slots__ = ("min_auc", "min_accuracy", "baseline_stage", "dry_run", "policy", "margin", "alpha", "policy_document")
     MIN_AUC_FIELD_NUMBER: _ClassVar[int]
     MIN_ACCURACY_FIELD_NUMBER: _ClassVar[int]
     BASELINE_STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,7 @@ class GateOverrides(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     MARGIN_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
+    POLICY_DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     min_auc: float
     min_accuracy: float
     baseline_stage: str
@@ -84,4 +85,5 @@ class GateOverrides(_message.Message):
     policy: str
     margin: float
     alpha: float
-    def __init__(self, min_auc: _Optional[float] = ..., min_accuracy: _Optional[float] = ..., baseline_stage: _Optional[str] = ..., dry_run: _Optional[bool] = ..., policy: _Optional[str] = ..., margin: _Optional[float] = ..., alpha: _Optional[float] = ...) -> None: ...
+    policy_document: _artifact_pb2.Artifact
+    def __init__(self, min_auc: _Optional[float] = ..., min_accuracy: _Optional[float] = ..., baseline_stage: _Optional[str] = ..., dry_run: _Optional[bool] = ..., policy: _Optional[str] = ..., margin: _Optional[float] = ..., alpha: _Optional[float] = ..., policy_document: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ...) -> None: ...
