@@ -39,7 +39,21 @@ func plan() *eventv1.Plan {
 		},
 		GitSha: "abc", RequestedBy: "cron", Reason: "nightly",
 		RequestedAt: "2026-01-31T12:00:00Z",
+		Search:      searched(),
 	}
+}
+
+func searched() *eventv1.Search {
+	return &eventv1.Search{
+		Trials: 3, Strategy: "random", MinTrials: 2, Folds: 5, Halving: 3,
+		Dimensions: []*eventv1.Dimension{{Parameter: "num_leaves", Values: []float64{15, 31}}, {Parameter: "lambda_l2", Low: 0.1, High: 10, Log: true}},
+	}
+}
+
+func own() *eventv1.Training {
+	t := plan().GetTraining()
+	t.NumLeaves = 15
+	return t
 }
 
 func features() *eventv1.FeatureSet {
@@ -103,16 +117,17 @@ func sample(t churn.Topic) proto.Message {
 			Training: &eventv1.TrainingOverrides{NumLeaves: proto.Int32(7), LearningRate: proto.Float64(0.05), Seed: proto.Int32(0)},
 			Gate:     &eventv1.GateOverrides{MinAuc: proto.Float64(0.7), DryRun: proto.Bool(true), PolicyDocument: plain("s3://churn/policies/p.yaml")},
 			Reason:   "Überprüfung \u2603",
+			Search:   searched(),
 		}
 	case churn.FeaturesReady:
-		return &eventv1.FeaturesReady{Plan: plan(), Features: features(), Trial: 2, Trials: 3}
+		return &eventv1.FeaturesReady{Plan: plan(), Features: features(), Trial: 2, Trials: 3, Training: own(), Rung: 1}
 	case churn.ModelTrained:
-		return &eventv1.ModelTrained{Plan: plan(), Features: features(), Trial: 0, Trials: 1, Candidate: trained(), Round: 1}
+		return &eventv1.ModelTrained{Plan: plan(), Features: features(), Trial: 0, Trials: 1, Candidate: trained(), Round: 1, Training: own(), Rung: 1}
 	case churn.ModelEvaluated:
 		return &eventv1.ModelEvaluated{
 			Plan: plan(), Features: features(), Candidate: trained(), Evaluation: evaluation(), Metrics: metrics(), ChampionMetrics: metrics(),
-			Champion:   &eventv1.Champion{Version: 3, Generation: 2, Run: "run-0", Model: artifact("model.txt"), Preprocessor: artifact("preprocessor")},
-			Comparison: comparison(),
+			Champion: &eventv1.Champion{Version: 3, Generation: 2, Run: "run-0", Model: artifact("model.txt"), Preprocessor: artifact("preprocessor")},
+			Trial:    2, Training: own(), Comparison: comparison(),
 			Slices: []*eventv1.Slice{{
 				Column: "Contract", Value: "Two year", Rows: 300, Positives: 12, Metrics: metrics(), ChampionMetrics: metrics(),
 				Auc: difference(), Accuracy: difference(),

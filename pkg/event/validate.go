@@ -25,12 +25,16 @@ func (c *checker) message(m proto.Message) {
 		c.plan(m.GetPlan())
 		c.features(m.GetFeatures())
 		c.trial(m.GetTrial(), m.GetTrials())
+		c.own(m.GetTraining())
+		c.within("rung", float64(m.GetRung()), 0, maxRounds)
 	case *eventv1.ModelTrained:
 		c.plan(m.GetPlan())
 		c.features(m.GetFeatures())
 		c.trial(m.GetTrial(), m.GetTrials())
-		c.candidate(m.GetCandidate())
+		c.own(m.GetTraining())
+		c.outcome(m)
 		c.within("round", float64(m.GetRound()), 0, maxRounds)
+		c.within("rung", float64(m.GetRung()), 0, maxRounds)
 	case *eventv1.ModelEvaluated:
 		c.plan(m.GetPlan())
 		c.features(m.GetFeatures())
@@ -40,6 +44,8 @@ func (c *checker) message(m proto.Message) {
 		c.champion(m.GetChampion(), m.GetChampionMetrics())
 		c.comparison(m)
 		c.findings(m)
+		c.within("trial", float64(m.GetTrial()), 0, maxTrials)
+		c.own(m.GetTraining())
 		c.within("round", float64(m.GetRound()), 0, maxRounds)
 	case *eventv1.ModelPromoted:
 		c.promoted(m)
@@ -118,6 +124,7 @@ func (c *checker) request(m *eventv1.RetrainRequested) {
 	c.text("git_sha", m.GetGitSha())
 	c.text("requested_by", m.GetRequestedBy())
 	c.text("reason", m.GetReason())
+	c.search(m.GetSearch())
 }
 
 func (c *checker) plan(p *eventv1.Plan) {
@@ -150,6 +157,7 @@ func (c *checker) plan(p *eventv1.Plan) {
 	c.text("requested_by", p.GetRequestedBy())
 	c.text("reason", p.GetReason())
 	c.time("requested_at", p.GetRequestedAt())
+	c.search(p.GetSearch())
 }
 
 func (c *checker) features(f *eventv1.FeatureSet) {

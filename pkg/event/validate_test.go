@@ -45,9 +45,9 @@ var anything = []string{"plan.training.seed", "training.seed"}
 
 // optional messages may be missing: of a request, and of every event.
 var (
-	optionalInRequests = []string{"spec", "split", "training", "gate", "gate.policy_document"}
+	optionalInRequests = []string{"spec", "split", "training", "gate", "gate.policy_document", "search"}
 	optional           = regexp.MustCompile(`^(champion|comparison(\.\w+)?|slices\[\d+\]\.(champion_metrics|auc|accuracy)|drift|data|operating_point|` +
-		`plan\.gate\.policy_document|candidate\.contributions|approval|rollback|override|report)$`)
+		`plan\.gate\.policy_document|candidate\.contributions|approval|rollback|override|report|plan\.search|training|failure)$`)
 )
 
 // mayBeMissing reports whether the message at path may be.
@@ -159,6 +159,15 @@ func TestValidateBounds(t *testing.T) {
 		"no trials":           {ready(0, 0), "trials is 0"},
 		"trial below 0":       {ready(-1, 3), "trial is -1"},
 		"too many trials":     {ready(0, 10001), "trials"},
+		"a failed trial": {&eventv1.ModelTrained{
+			Plan: plan(), Features: features(), Trials: 1, Failure: &eventv1.TrialFailure{Kind: "invalid", Message: "no"},
+		}, ""},
+		"a failed trial with a model": {&eventv1.ModelTrained{
+			Plan: plan(), Features: features(), Trials: 1, Candidate: trained(), Failure: &eventv1.TrialFailure{Kind: "invalid", Message: "no"},
+		}, "candidate is there, and so is a failure"},
+		"a failed trial without a reason": {&eventv1.ModelTrained{
+			Plan: plan(), Features: features(), Trials: 1, Failure: &eventv1.TrialFailure{Kind: "invalid"},
+		}, "failure.message is missing"},
 		"no champion": {func() proto.Message {
 			m := sample(churn.ModelEvaluated).(*eventv1.ModelEvaluated)
 			m.Champion, m.ChampionMetrics, m.Comparison = nil, nil, nil

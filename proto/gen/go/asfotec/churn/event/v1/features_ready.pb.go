@@ -34,7 +34,11 @@ type FeaturesReady struct {
 	// Which trial of the run this is; 0 for a run without a search.
 	Trial int32 `protobuf:"varint,3,opt,name=trial,proto3" json:"trial,omitempty"`
 	// How many trials the run has; 1 for a run without a search.
-	Trials        int32 `protobuf:"varint,4,opt,name=trials,proto3" json:"trials,omitempty"`
+	Trials int32 `protobuf:"varint,4,opt,name=trials,proto3" json:"trials,omitempty"`
+	// The trial's own settings; unset means the plan's.
+	Training *Training `protobuf:"bytes,5,opt,name=training,proto3" json:"training,omitempty"`
+	// Round of successive halving, from 0.
+	Rung          int32 `protobuf:"varint,6,opt,name=rung,proto3" json:"rung,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -93,6 +97,20 @@ func (x *FeaturesReady) GetTrial() int32 {
 func (x *FeaturesReady) GetTrials() int32 {
 	if x != nil {
 		return x.Trials
+	}
+	return 0
+}
+
+func (x *FeaturesReady) GetTraining() *Training {
+	if x != nil {
+		return x.Training
+	}
+	return nil
+}
+
+func (x *FeaturesReady) GetRung() int32 {
+	if x != nil {
+		return x.Rung
 	}
 	return 0
 }
@@ -192,12 +210,14 @@ var File_asfotec_churn_event_v1_features_ready_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_features_ready_proto_rawDesc = "" +
 	"\n" +
-	"+asfotec/churn/event/v1/features_ready.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xaf\x01\n" +
+	"+asfotec/churn/event/v1/features_ready.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a!asfotec/churn/event/v1/plan.proto\"\x81\x02\n" +
 	"\rFeaturesReady\x120\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n" +
 	"\bfeatures\x18\x02 \x01(\v2\".asfotec.churn.event.v1.FeatureSetR\bfeatures\x12\x14\n" +
 	"\x05trial\x18\x03 \x01(\x05R\x05trial\x12\x16\n" +
-	"\x06trials\x18\x04 \x01(\x05R\x06trials\"\xba\x02\n" +
+	"\x06trials\x18\x04 \x01(\x05R\x06trials\x12<\n" +
+	"\btraining\x18\x05 \x01(\v2 .asfotec.churn.event.v1.TrainingR\btraining\x12\x12\n" +
+	"\x04rung\x18\x06 \x01(\x05R\x04rung\"\xba\x02\n" +
 	"\n" +
 	"FeatureSet\x129\n" +
 	"\x05table\x18\x01 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x05table\x12G\n" +
@@ -225,19 +245,21 @@ var file_asfotec_churn_event_v1_features_ready_proto_goTypes = []any{
 	(*FeaturesReady)(nil), // 0: asfotec.churn.event.v1.FeaturesReady
 	(*FeatureSet)(nil),    // 1: asfotec.churn.event.v1.FeatureSet
 	(*Plan)(nil),          // 2: asfotec.churn.event.v1.Plan
-	(*v1.Artifact)(nil),   // 3: asfotec.churn.artifact.v1.Artifact
+	(*Training)(nil),      // 3: asfotec.churn.event.v1.Training
+	(*v1.Artifact)(nil),   // 4: asfotec.churn.artifact.v1.Artifact
 }
 var file_asfotec_churn_event_v1_features_ready_proto_depIdxs = []int32{
 	2, // 0: asfotec.churn.event.v1.FeaturesReady.plan:type_name -> asfotec.churn.event.v1.Plan
 	1, // 1: asfotec.churn.event.v1.FeaturesReady.features:type_name -> asfotec.churn.event.v1.FeatureSet
-	3, // 2: asfotec.churn.event.v1.FeatureSet.table:type_name -> asfotec.churn.artifact.v1.Artifact
-	3, // 3: asfotec.churn.event.v1.FeatureSet.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
-	3, // 4: asfotec.churn.event.v1.FeatureSet.profile:type_name -> asfotec.churn.artifact.v1.Artifact
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3, // 2: asfotec.churn.event.v1.FeaturesReady.training:type_name -> asfotec.churn.event.v1.Training
+	4, // 3: asfotec.churn.event.v1.FeatureSet.table:type_name -> asfotec.churn.artifact.v1.Artifact
+	4, // 4: asfotec.churn.event.v1.FeatureSet.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
+	4, // 5: asfotec.churn.event.v1.FeatureSet.profile:type_name -> asfotec.churn.artifact.v1.Artifact
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_features_ready_proto_init() }

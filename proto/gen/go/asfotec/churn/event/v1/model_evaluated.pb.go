@@ -55,8 +55,12 @@ type ModelEvaluated struct {
 	Data *DataQuality `protobuf:"bytes,12,opt,name=data,proto3" json:"data,omitempty"`
 	// Where the candidate's scores are to be cut.
 	OperatingPoint *OperatingPoint `protobuf:"bytes,13,opt,name=operating_point,json=operatingPoint,proto3" json:"operating_point,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Which trial of the run the candidate is; 0 for a run without a search.
+	Trial int32 `protobuf:"varint,14,opt,name=trial,proto3" json:"trial,omitempty"`
+	// The candidate's own settings; unset means the plan's.
+	Training      *Training `protobuf:"bytes,15,opt,name=training,proto3" json:"training,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelEvaluated) Reset() {
@@ -176,6 +180,20 @@ func (x *ModelEvaluated) GetData() *DataQuality {
 func (x *ModelEvaluated) GetOperatingPoint() *OperatingPoint {
 	if x != nil {
 		return x.OperatingPoint
+	}
+	return nil
+}
+
+func (x *ModelEvaluated) GetTrial() int32 {
+	if x != nil {
+		return x.Trial
+	}
+	return 0
+}
+
+func (x *ModelEvaluated) GetTraining() *Training {
+	if x != nil {
+		return x.Training
 	}
 	return nil
 }
@@ -1237,7 +1255,7 @@ var File_asfotec_churn_event_v1_model_evaluated_proto protoreflect.FileDescripto
 
 const file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc = "" +
 	"\n" +
-	",asfotec/churn/event/v1/model_evaluated.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\x9f\x06\n" +
+	",asfotec/churn/event/v1/model_evaluated.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a*asfotec/churn/event/v1/model_trained.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xf3\x06\n" +
 	"\x0eModelEvaluated\x120\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n" +
 	"\bfeatures\x18\x02 \x01(\v2\".asfotec.churn.event.v1.FeatureSetR\bfeatures\x12B\n" +
@@ -1256,7 +1274,9 @@ const file_asfotec_churn_event_v1_model_evaluated_proto_rawDesc = "" +
 	" \x03(\v2\x1d.asfotec.churn.event.v1.SliceR\x06slices\x123\n" +
 	"\x05drift\x18\v \x01(\v2\x1d.asfotec.churn.event.v1.DriftR\x05drift\x127\n" +
 	"\x04data\x18\f \x01(\v2#.asfotec.churn.event.v1.DataQualityR\x04data\x12O\n" +
-	"\x0foperating_point\x18\r \x01(\v2&.asfotec.churn.event.v1.OperatingPointR\x0eoperatingPoint\"\x8e\x05\n" +
+	"\x0foperating_point\x18\r \x01(\v2&.asfotec.churn.event.v1.OperatingPointR\x0eoperatingPoint\x12\x14\n" +
+	"\x05trial\x18\x0e \x01(\x05R\x05trial\x12<\n" +
+	"\btraining\x18\x0f \x01(\v2 .asfotec.churn.event.v1.TrainingR\btraining\"\x8e\x05\n" +
 	"\n" +
 	"Comparison\x12%\n" +
 	"\x0eauc_difference\x18\x01 \x01(\x01R\raucDifference\x12\x1b\n" +
@@ -1379,7 +1399,8 @@ var file_asfotec_churn_event_v1_model_evaluated_proto_goTypes = []any{
 	(*Plan)(nil),           // 12: asfotec.churn.event.v1.Plan
 	(*FeatureSet)(nil),     // 13: asfotec.churn.event.v1.FeatureSet
 	(*TrainedModel)(nil),   // 14: asfotec.churn.event.v1.TrainedModel
-	(*v1.Artifact)(nil),    // 15: asfotec.churn.artifact.v1.Artifact
+	(*Training)(nil),       // 15: asfotec.churn.event.v1.Training
+	(*v1.Artifact)(nil),    // 16: asfotec.churn.artifact.v1.Artifact
 }
 var file_asfotec_churn_event_v1_model_evaluated_proto_depIdxs = []int32{
 	12, // 0: asfotec.churn.event.v1.ModelEvaluated.plan:type_name -> asfotec.churn.event.v1.Plan
@@ -1394,33 +1415,34 @@ var file_asfotec_churn_event_v1_model_evaluated_proto_depIdxs = []int32{
 	4,  // 9: asfotec.churn.event.v1.ModelEvaluated.drift:type_name -> asfotec.churn.event.v1.Drift
 	6,  // 10: asfotec.churn.event.v1.ModelEvaluated.data:type_name -> asfotec.churn.event.v1.DataQuality
 	8,  // 11: asfotec.churn.event.v1.ModelEvaluated.operating_point:type_name -> asfotec.churn.event.v1.OperatingPoint
-	2,  // 12: asfotec.churn.event.v1.Comparison.auc:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 13: asfotec.churn.event.v1.Comparison.accuracy:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 14: asfotec.churn.event.v1.Comparison.f1:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 15: asfotec.churn.event.v1.Comparison.precision:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 16: asfotec.churn.event.v1.Comparison.recall:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 17: asfotec.churn.event.v1.Comparison.log_loss:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 18: asfotec.churn.event.v1.Comparison.brier:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 19: asfotec.churn.event.v1.Comparison.ks:type_name -> asfotec.churn.event.v1.Difference
-	10, // 20: asfotec.churn.event.v1.Slice.metrics:type_name -> asfotec.churn.event.v1.Metrics
-	10, // 21: asfotec.churn.event.v1.Slice.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
-	2,  // 22: asfotec.churn.event.v1.Slice.auc:type_name -> asfotec.churn.event.v1.Difference
-	2,  // 23: asfotec.churn.event.v1.Slice.accuracy:type_name -> asfotec.churn.event.v1.Difference
-	5,  // 24: asfotec.churn.event.v1.Drift.columns:type_name -> asfotec.churn.event.v1.ColumnDrift
-	7,  // 25: asfotec.churn.event.v1.DataQuality.columns:type_name -> asfotec.churn.event.v1.ColumnQuality
-	15, // 26: asfotec.churn.event.v1.Evaluation.evaluation:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // 27: asfotec.churn.event.v1.Evaluation.scores:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // 28: asfotec.churn.event.v1.Evaluation.roc_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // 29: asfotec.churn.event.v1.Evaluation.pr_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // 30: asfotec.churn.event.v1.Evaluation.calibration_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // 31: asfotec.churn.event.v1.Evaluation.report:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // 32: asfotec.churn.event.v1.Champion.model:type_name -> asfotec.churn.artifact.v1.Artifact
-	15, // 33: asfotec.churn.event.v1.Champion.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	15, // 12: asfotec.churn.event.v1.ModelEvaluated.training:type_name -> asfotec.churn.event.v1.Training
+	2,  // 13: asfotec.churn.event.v1.Comparison.auc:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 14: asfotec.churn.event.v1.Comparison.accuracy:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 15: asfotec.churn.event.v1.Comparison.f1:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 16: asfotec.churn.event.v1.Comparison.precision:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 17: asfotec.churn.event.v1.Comparison.recall:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 18: asfotec.churn.event.v1.Comparison.log_loss:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 19: asfotec.churn.event.v1.Comparison.brier:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 20: asfotec.churn.event.v1.Comparison.ks:type_name -> asfotec.churn.event.v1.Difference
+	10, // 21: asfotec.churn.event.v1.Slice.metrics:type_name -> asfotec.churn.event.v1.Metrics
+	10, // 22: asfotec.churn.event.v1.Slice.champion_metrics:type_name -> asfotec.churn.event.v1.Metrics
+	2,  // 23: asfotec.churn.event.v1.Slice.auc:type_name -> asfotec.churn.event.v1.Difference
+	2,  // 24: asfotec.churn.event.v1.Slice.accuracy:type_name -> asfotec.churn.event.v1.Difference
+	5,  // 25: asfotec.churn.event.v1.Drift.columns:type_name -> asfotec.churn.event.v1.ColumnDrift
+	7,  // 26: asfotec.churn.event.v1.DataQuality.columns:type_name -> asfotec.churn.event.v1.ColumnQuality
+	16, // 27: asfotec.churn.event.v1.Evaluation.evaluation:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // 28: asfotec.churn.event.v1.Evaluation.scores:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // 29: asfotec.churn.event.v1.Evaluation.roc_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // 30: asfotec.churn.event.v1.Evaluation.pr_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // 31: asfotec.churn.event.v1.Evaluation.calibration_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // 32: asfotec.churn.event.v1.Evaluation.report:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // 33: asfotec.churn.event.v1.Champion.model:type_name -> asfotec.churn.artifact.v1.Artifact
+	16, // 34: asfotec.churn.event.v1.Champion.preprocessor:type_name -> asfotec.churn.artifact.v1.Artifact
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_model_evaluated_proto_init() }

@@ -39,7 +39,13 @@ type ModelTrained struct {
 	Candidate *TrainedModel `protobuf:"bytes,5,opt,name=candidate,proto3" json:"candidate,omitempty"`
 	// How often this candidate was sent to be evaluated before, because the
 	// champion had changed by the time of the decision; 0 at first.
-	Round         int32 `protobuf:"varint,6,opt,name=round,proto3" json:"round,omitempty"`
+	Round int32 `protobuf:"varint,6,opt,name=round,proto3" json:"round,omitempty"`
+	// The trial's own settings; unset means the plan's.
+	Training *Training `protobuf:"bytes,7,opt,name=training,proto3" json:"training,omitempty"`
+	// Round of successive halving, from 0.
+	Rung int32 `protobuf:"varint,8,opt,name=rung,proto3" json:"rung,omitempty"`
+	// Set if the trial has come to no model; candidate is then unset.
+	Failure       *TrialFailure `protobuf:"bytes,9,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +120,27 @@ func (x *ModelTrained) GetRound() int32 {
 		return x.Round
 	}
 	return 0
+}
+
+func (x *ModelTrained) GetTraining() *Training {
+	if x != nil {
+		return x.Training
+	}
+	return nil
+}
+
+func (x *ModelTrained) GetRung() int32 {
+	if x != nil {
+		return x.Rung
+	}
+	return 0
+}
+
+func (x *ModelTrained) GetFailure() *TrialFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
 }
 
 // TrainedModel names the trainer's artifacts.
@@ -242,14 +269,17 @@ var File_asfotec_churn_event_v1_model_trained_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_model_trained_proto_rawDesc = "" +
 	"\n" +
-	"*asfotec/churn/event/v1/model_trained.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a!asfotec/churn/event/v1/plan.proto\"\x88\x02\n" +
+	"*asfotec/churn/event/v1/model_trained.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a!asfotec/churn/event/v1/plan.proto\x1a#asfotec/churn/event/v1/search.proto\"\x9a\x03\n" +
 	"\fModelTrained\x120\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n" +
 	"\bfeatures\x18\x02 \x01(\v2\".asfotec.churn.event.v1.FeatureSetR\bfeatures\x12\x14\n" +
 	"\x05trial\x18\x03 \x01(\x05R\x05trial\x12\x16\n" +
 	"\x06trials\x18\x04 \x01(\x05R\x06trials\x12B\n" +
 	"\tcandidate\x18\x05 \x01(\v2$.asfotec.churn.event.v1.TrainedModelR\tcandidate\x12\x14\n" +
-	"\x05round\x18\x06 \x01(\x05R\x05round\"\xa6\x04\n" +
+	"\x05round\x18\x06 \x01(\x05R\x05round\x12<\n" +
+	"\btraining\x18\a \x01(\v2 .asfotec.churn.event.v1.TrainingR\btraining\x12\x12\n" +
+	"\x04rung\x18\b \x01(\x05R\x04rung\x12>\n" +
+	"\afailure\x18\t \x01(\v2$.asfotec.churn.event.v1.TrialFailureR\afailure\"\xa6\x04\n" +
 	"\fTrainedModel\x129\n" +
 	"\x05model\x18\x01 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x05model\x12?\n" +
 	"\btraining\x18\x02 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\btraining\x12E\n" +
@@ -281,23 +311,27 @@ var file_asfotec_churn_event_v1_model_trained_proto_goTypes = []any{
 	(*TrainedModel)(nil), // 1: asfotec.churn.event.v1.TrainedModel
 	(*Plan)(nil),         // 2: asfotec.churn.event.v1.Plan
 	(*FeatureSet)(nil),   // 3: asfotec.churn.event.v1.FeatureSet
-	(*v1.Artifact)(nil),  // 4: asfotec.churn.artifact.v1.Artifact
+	(*Training)(nil),     // 4: asfotec.churn.event.v1.Training
+	(*TrialFailure)(nil), // 5: asfotec.churn.event.v1.TrialFailure
+	(*v1.Artifact)(nil),  // 6: asfotec.churn.artifact.v1.Artifact
 }
 var file_asfotec_churn_event_v1_model_trained_proto_depIdxs = []int32{
-	2, // 0: asfotec.churn.event.v1.ModelTrained.plan:type_name -> asfotec.churn.event.v1.Plan
-	3, // 1: asfotec.churn.event.v1.ModelTrained.features:type_name -> asfotec.churn.event.v1.FeatureSet
-	1, // 2: asfotec.churn.event.v1.ModelTrained.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
-	4, // 3: asfotec.churn.event.v1.TrainedModel.model:type_name -> asfotec.churn.artifact.v1.Artifact
-	4, // 4: asfotec.churn.event.v1.TrainedModel.training:type_name -> asfotec.churn.artifact.v1.Artifact
-	4, // 5: asfotec.churn.event.v1.TrainedModel.importances:type_name -> asfotec.churn.artifact.v1.Artifact
-	4, // 6: asfotec.churn.event.v1.TrainedModel.importances_plot:type_name -> asfotec.churn.artifact.v1.Artifact
-	4, // 7: asfotec.churn.event.v1.TrainedModel.reference_scores:type_name -> asfotec.churn.artifact.v1.Artifact
-	4, // 8: asfotec.churn.event.v1.TrainedModel.contributions:type_name -> asfotec.churn.artifact.v1.Artifact
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	2,  // 0: asfotec.churn.event.v1.ModelTrained.plan:type_name -> asfotec.churn.event.v1.Plan
+	3,  // 1: asfotec.churn.event.v1.ModelTrained.features:type_name -> asfotec.churn.event.v1.FeatureSet
+	1,  // 2: asfotec.churn.event.v1.ModelTrained.candidate:type_name -> asfotec.churn.event.v1.TrainedModel
+	4,  // 3: asfotec.churn.event.v1.ModelTrained.training:type_name -> asfotec.churn.event.v1.Training
+	5,  // 4: asfotec.churn.event.v1.ModelTrained.failure:type_name -> asfotec.churn.event.v1.TrialFailure
+	6,  // 5: asfotec.churn.event.v1.TrainedModel.model:type_name -> asfotec.churn.artifact.v1.Artifact
+	6,  // 6: asfotec.churn.event.v1.TrainedModel.training:type_name -> asfotec.churn.artifact.v1.Artifact
+	6,  // 7: asfotec.churn.event.v1.TrainedModel.importances:type_name -> asfotec.churn.artifact.v1.Artifact
+	6,  // 8: asfotec.churn.event.v1.TrainedModel.importances_plot:type_name -> asfotec.churn.artifact.v1.Artifact
+	6,  // 9: asfotec.churn.event.v1.TrainedModel.reference_scores:type_name -> asfotec.churn.artifact.v1.Artifact
+	6,  // 10: asfotec.churn.event.v1.TrainedModel.contributions:type_name -> asfotec.churn.artifact.v1.Artifact
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_model_trained_proto_init() }
@@ -307,6 +341,7 @@ func file_asfotec_churn_event_v1_model_trained_proto_init() {
 	}
 	file_asfotec_churn_event_v1_features_ready_proto_init()
 	file_asfotec_churn_event_v1_plan_proto_init()
+	file_asfotec_churn_event_v1_search_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -52,7 +52,9 @@ type Plan struct {
 	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When the run was asked for, RFC 3339 in UTC: the request event's time.
 	// Every event of the run carries it as its time.
-	RequestedAt   string `protobuf:"bytes,11,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	RequestedAt string `protobuf:"bytes,11,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	// Several trials rather than one training; unset means one.
+	Search        *Search `protobuf:"bytes,12,opt,name=search,proto3" json:"search,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -162,6 +164,13 @@ func (x *Plan) GetRequestedAt() string {
 		return x.RequestedAt
 	}
 	return ""
+}
+
+func (x *Plan) GetSearch() *Search {
+	if x != nil {
+		return x.Search
+	}
+	return nil
 }
 
 // Split divides rows by a hash of the row's key and a salt.
@@ -490,7 +499,7 @@ var File_asfotec_churn_event_v1_plan_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"!asfotec/churn/event/v1/plan.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\"\xd0\x03\n" +
+	"!asfotec/churn/event/v1/plan.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a#asfotec/churn/event/v1/search.proto\"\x88\x04\n" +
 	"\x04Plan\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n" +
 	"\n" +
@@ -505,7 +514,8 @@ const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
 	"\frequested_by\x18\t \x01(\tR\vrequestedBy\x12\x16\n" +
 	"\x06reason\x18\n" +
 	" \x01(\tR\x06reason\x12!\n" +
-	"\frequested_at\x18\v \x01(\tR\vrequestedAt\"O\n" +
+	"\frequested_at\x18\v \x01(\tR\vrequestedAt\x126\n" +
+	"\x06search\x18\f \x01(\v2\x1e.asfotec.churn.event.v1.SearchR\x06search\"O\n" +
 	"\x05Split\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\x01R\x04test\x12\x1e\n" +
 	"\n" +
@@ -556,6 +566,7 @@ var file_asfotec_churn_event_v1_plan_proto_goTypes = []any{
 	(*Training)(nil),    // 2: asfotec.churn.event.v1.Training
 	(*Gate)(nil),        // 3: asfotec.churn.event.v1.Gate
 	(*v1.Artifact)(nil), // 4: asfotec.churn.artifact.v1.Artifact
+	(*Search)(nil),      // 5: asfotec.churn.event.v1.Search
 }
 var file_asfotec_churn_event_v1_plan_proto_depIdxs = []int32{
 	4, // 0: asfotec.churn.event.v1.Plan.dataset:type_name -> asfotec.churn.artifact.v1.Artifact
@@ -563,12 +574,13 @@ var file_asfotec_churn_event_v1_plan_proto_depIdxs = []int32{
 	1, // 2: asfotec.churn.event.v1.Plan.split:type_name -> asfotec.churn.event.v1.Split
 	2, // 3: asfotec.churn.event.v1.Plan.training:type_name -> asfotec.churn.event.v1.Training
 	3, // 4: asfotec.churn.event.v1.Plan.gate:type_name -> asfotec.churn.event.v1.Gate
-	4, // 5: asfotec.churn.event.v1.Gate.policy_document:type_name -> asfotec.churn.artifact.v1.Artifact
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 5: asfotec.churn.event.v1.Plan.search:type_name -> asfotec.churn.event.v1.Search
+	4, // 6: asfotec.churn.event.v1.Gate.policy_document:type_name -> asfotec.churn.artifact.v1.Artifact
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_plan_proto_init() }
@@ -576,6 +588,7 @@ func file_asfotec_churn_event_v1_plan_proto_init() {
 	if File_asfotec_churn_event_v1_plan_proto != nil {
 		return
 	}
+	file_asfotec_churn_event_v1_search_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -49,7 +49,9 @@ type RetrainRequested struct {
 	// See Plan.requested_by.
 	RequestedBy string `protobuf:"bytes,9,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
 	// See Plan.reason.
-	Reason        string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	// See Plan.search.
+	Search        *Search `protobuf:"bytes,11,opt,name=search,proto3" json:"search,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -152,6 +154,13 @@ func (x *RetrainRequested) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *RetrainRequested) GetSearch() *Search {
+	if x != nil {
+		return x.Search
+	}
+	return nil
 }
 
 // SplitOverrides is Split with every field optional.
@@ -477,7 +486,7 @@ var File_asfotec_churn_event_v1_retrain_requested_proto protoreflect.FileDescrip
 
 const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
 	"\n" +
-	".asfotec/churn/event/v1/retrain_requested.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\"\xd4\x03\n" +
+	".asfotec/churn/event/v1/retrain_requested.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a#asfotec/churn/event/v1/search.proto\"\x8c\x04\n" +
 	"\x10RetrainRequested\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n" +
 	"\n" +
@@ -491,7 +500,8 @@ const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
 	"\agit_sha\x18\b \x01(\tR\x06gitSha\x12!\n" +
 	"\frequested_by\x18\t \x01(\tR\vrequestedBy\x12\x16\n" +
 	"\x06reason\x18\n" +
-	" \x01(\tR\x06reason\"\x88\x01\n" +
+	" \x01(\tR\x06reason\x126\n" +
+	"\x06search\x18\v \x01(\v2\x1e.asfotec.churn.event.v1.SearchR\x06search\"\x88\x01\n" +
 	"\x0eSplitOverrides\x12\x17\n" +
 	"\x04test\x18\x01 \x01(\x01H\x00R\x04test\x88\x01\x01\x12#\n" +
 	"\n" +
@@ -570,6 +580,7 @@ var file_asfotec_churn_event_v1_retrain_requested_proto_goTypes = []any{
 	(*TrainingOverrides)(nil), // 2: asfotec.churn.event.v1.TrainingOverrides
 	(*GateOverrides)(nil),     // 3: asfotec.churn.event.v1.GateOverrides
 	(*v1.Artifact)(nil),       // 4: asfotec.churn.artifact.v1.Artifact
+	(*Search)(nil),            // 5: asfotec.churn.event.v1.Search
 }
 var file_asfotec_churn_event_v1_retrain_requested_proto_depIdxs = []int32{
 	4, // 0: asfotec.churn.event.v1.RetrainRequested.dataset:type_name -> asfotec.churn.artifact.v1.Artifact
@@ -577,12 +588,13 @@ var file_asfotec_churn_event_v1_retrain_requested_proto_depIdxs = []int32{
 	1, // 2: asfotec.churn.event.v1.RetrainRequested.split:type_name -> asfotec.churn.event.v1.SplitOverrides
 	2, // 3: asfotec.churn.event.v1.RetrainRequested.training:type_name -> asfotec.churn.event.v1.TrainingOverrides
 	3, // 4: asfotec.churn.event.v1.RetrainRequested.gate:type_name -> asfotec.churn.event.v1.GateOverrides
-	4, // 5: asfotec.churn.event.v1.GateOverrides.policy_document:type_name -> asfotec.churn.artifact.v1.Artifact
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 5: asfotec.churn.event.v1.RetrainRequested.search:type_name -> asfotec.churn.event.v1.Search
+	4, // 6: asfotec.churn.event.v1.GateOverrides.policy_document:type_name -> asfotec.churn.artifact.v1.Artifact
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_asfotec_churn_event_v1_retrain_requested_proto_init() }
@@ -590,6 +602,7 @@ func file_asfotec_churn_event_v1_retrain_requested_proto_init() {
 	if File_asfotec_churn_event_v1_retrain_requested_proto != nil {
 		return
 	}
+	file_asfotec_churn_event_v1_search_proto_init()
 	file_asfotec_churn_event_v1_retrain_requested_proto_msgTypes[1].OneofWrappers = []any{}
 	file_asfotec_churn_event_v1_retrain_requested_proto_msgTypes[2].OneofWrappers = []any{}
 	file_asfotec_churn_event_v1_retrain_requested_proto_msgTypes[3].OneofWrappers = []any{}

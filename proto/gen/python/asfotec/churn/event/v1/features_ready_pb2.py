@@ -26,7 +26,7 @@ from asfotec.churn.artifact.v1 import artifact_pb2 as asfotec_dot_churn_dot_arti
 from asfotec.churn.event.v1 import plan_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+asfotec/churn/event/v1/features_ready.proto\x12\x16\x61sfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a!asfotec/churn/event/v1/plan.proto\"\xaf\x01\n\rFeaturesReady\x12\x30\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32\".asfotec.churn.event.v1.FeatureSetR\x08\x66\x65\x61tures\x12\x14\n\x05trial\x18\x03 \x01(\x05R\x05trial\x12\x16\n\x06trials\x18\x04 \x01(\x05R\x06trials\"\xba\x02\n\nFeatureSet\x12\x39\n\x05table\x18\x01 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x05table\x12G\n\x0cpreprocessor\x18\x02 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0cpreprocessor\x12=\n\x07profile\x18\x03 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x07profile\x12\x1d\n\ntrain_rows\x18\x04 \x01(\x03R\ttrainRows\x12\'\n\x0fvalidation_rows\x18\x05 \x01(\x03R\x0evalidationRows\x12!\n\x0choldout_rows\x18\x06 \x01(\x03R\x0bholdoutRowsBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+asfotec/churn/event/v1/features_ready.proto\x12\x16\x61sfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a!asfotec/churn/event/v1/plan.proto\"\x81\x02\n\rFeaturesReady\x12\x30\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32\".asfotec.churn.event.v1.FeatureSetR\x08\x66\x65\x61tures\x12\x14\n\x05trial\x18\x03 \x01(\x05R\x05trial\x12\x16\n\x06trials\x18\x04 \x01(\x05R\x06trials\x12<\n\x08training\x18\x05 \x01(\x0b\x32 .asfotec.churn.event.v1.TrainingR\x08training\x12\x12\n\x04rung\x18\x06 \x01(\x05R\x04rung\"\xba\x02\n\nFeatureSet\x12\x39\n\x05table\x18\x01 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x05table\x12G\n\x0cpreprocessor\x18\x02 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0cpreprocessor\x12=\n\x07profile\x18\x03 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x07profile\x12\x1d\n\ntrain_rows\x18\x04 \x01(\x03R\ttrainRows\x12\'\n\x0fvalidation_rows\x18\x05 \x01(\x03R\x0evalidationRows\x12!\n\x0choldout_rows\x18\x06 \x01(\x03R\x0bholdoutRowsBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1'
   _globals['_FEATURESREADY']._serialized_start=149
-  _globals['_FEATURESREADY']._serialized_end=324
-  _globals['_FEATURESET']._serialized_start=327
-  _globals['_FEATURESET']._serialized_end=641
+  _globals['_FEATURESREADY']._serialized_end=406
+  _globals['_FEATURESET']._serialized_start=409
+  _globals['_FEATURESET']._serialized_end=723
 # @@protoc_insertion_point(module_scope)

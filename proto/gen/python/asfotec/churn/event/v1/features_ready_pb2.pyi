@@ -8,16 +8,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FeaturesReady(_message.Message):
-    __slots__ = ("plan", "features", "trial", "trials")
+    __slots__ = ("plan", "features", "trial", "trials", "training", "rung")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     TRIAL_FIELD_NUMBER: _ClassVar[int]
     TRIALS_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
+    RUNG_FIELD_NUMBER: _ClassVar[int]
     plan: _plan_pb2.Plan
     features: FeatureSet
     trial: int
     trials: int
-    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[FeatureSet, _Mapping]] = ..., trial: _Optional[int] = ..., trials: _Optional[int] = ...) -> None: ...
+    training: _plan_pb2.Training
+    rung: int
+    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[FeatureSet, _Mapping]] = ..., trial: _Optional[int] = ..., trials: _Optional[int] = ..., training: _Optional[_Union[_plan_pb2.Training, _Mapping]] = ..., rung: _Optional[int] = ...) -> None: ...
 
 class FeatureSet(_message.Message):
     __slots__ = ("table", "preprocessor", "profile", "train_rows", "validation_rows", "holdout_rows")

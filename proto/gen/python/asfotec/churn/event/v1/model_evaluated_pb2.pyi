@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ModelEvaluated(_message.Message):
-    __slots__ = ("plan", "features", "candidate", "evaluation", "metrics", "champion", "champion_metrics", "round", "comparison", "slices", "drift", "data", "operating_point")
+    __slots__ = ("plan", "features", "candidate", "evaluation", "metrics", "champion", "champion_metrics", "round", "comparison", "slices", "drift", "data", "operating_point", "trial", "training")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,8 @@ class ModelEvaluated(_message.Message):
     DRIFT_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     OPERATING_POINT_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
     plan: _plan_pb2.Plan
     features: _features_ready_pb2.FeatureSet
     candidate: _model_trained_pb2.TrainedModel
@@ -38,7 +40,9 @@ class ModelEvaluated(_message.Message):
     drift: Drift
     data: DataQuality
     operating_point: OperatingPoint
-    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., candidate: _Optional[_Union[_model_trained_pb2.TrainedModel, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., metrics: _Optional[_Union[Metrics, _Mapping]] = ..., champion: _Optional[_Union[Champion, _Mapping]] = ..., champion_metrics: _Optional[_Union[Metrics, _Mapping]] = ..., round: _Optional[int] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., slices: _Optional[_Iterable[_Union[Slice, _Mapping]]] = ..., drift: _Optional[_Union[Drift, _Mapping]] = ..., data: _Optional[_Union[DataQuality, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ...) -> None: ...
+    trial: int
+    training: _plan_pb2.Training
+    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., candidate: _Optional[_Union[_model_trained_pb2.TrainedModel, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., metrics: _Optional[_Union[Metrics, _Mapping]] = ..., champion: _Optional[_Union[Champion, _Mapping]] = ..., champion_metrics: _Optional[_Union[Metrics, _Mapping]] = ..., round: _Optional[int] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., slices: _Optional[_Iterable[_Union[Slice, _Mapping]]] = ..., drift: _Optional[_Union[Drift, _Mapping]] = ..., data: _Optional[_Union[DataQuality, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., trial: _Optional[int] = ..., training: _Optional[_Union[_plan_pb2.Training, _Mapping]] = ...) -> None: ...
 
 class Comparison(_message.Message):
     __slots__ = ("auc_difference", "auc_error", "only_candidate", "only_champion", "mcnemar_p", "auc", "accuracy", "f1", "precision", "recall", "log_loss", "brier", "ks")

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from asfotec.churn.artifact.v1 import artifact_pb2 as asfotec_dot_churn_dot_artifact_dot_v1_dot_artifact__pb2
 from asfotec.churn.event.v1 import features_ready_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_features__ready__pb2
 from asfotec.churn.event.v1 import plan_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_plan__pb2
+from asfotec.churn.event.v1 import search_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_search__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*asfotec/churn/event/v1/model_trained.proto\x12\x16\x61sfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a!asfotec/churn/event/v1/plan.proto\"\x88\x02\n\x0cModelTrained\x12\x30\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32\".asfotec.churn.event.v1.FeatureSetR\x08\x66\x65\x61tures\x12\x14\n\x05trial\x18\x03 \x01(\x05R\x05trial\x12\x16\n\x06trials\x18\x04 \x01(\x05R\x06trials\x12\x42\n\tcandidate\x18\x05 \x01(\x0b\x32$.asfotec.churn.event.v1.TrainedModelR\tcandidate\x12\x14\n\x05round\x18\x06 \x01(\x05R\x05round\"\xa6\x04\n\x0cTrainedModel\x12\x39\n\x05model\x18\x01 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x05model\x12?\n\x08training\x18\x02 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x08training\x12\x45\n\x0bimportances\x18\x03 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0bimportances\x12N\n\x10importances_plot\x18\x04 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0fimportancesPlot\x12N\n\x10reference_scores\x18\x05 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0freferenceScores\x12!\n\x0ctrees_sha256\x18\x06 \x01(\tR\x0btreesSha256\x12\x1e\n\niterations\x18\x07 \x01(\x05R\niterations\x12%\n\x0evalidation_auc\x18\x08 \x01(\x01R\rvalidationAuc\x12I\n\rcontributions\x18\t \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\rcontributionsBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*asfotec/churn/event/v1/model_trained.proto\x12\x16\x61sfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a+asfotec/churn/event/v1/features_ready.proto\x1a!asfotec/churn/event/v1/plan.proto\x1a#asfotec/churn/event/v1/search.proto\"\x9a\x03\n\x0cModelTrained\x12\x30\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.asfotec.churn.event.v1.PlanR\x04plan\x12>\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32\".asfotec.churn.event.v1.FeatureSetR\x08\x66\x65\x61tures\x12\x14\n\x05trial\x18\x03 \x01(\x05R\x05trial\x12\x16\n\x06trials\x18\x04 \x01(\x05R\x06trials\x12\x42\n\tcandidate\x18\x05 \x01(\x0b\x32$.asfotec.churn.event.v1.TrainedModelR\tcandidate\x12\x14\n\x05round\x18\x06 \x01(\x05R\x05round\x12<\n\x08training\x18\x07 \x01(\x0b\x32 .asfotec.churn.event.v1.TrainingR\x08training\x12\x12\n\x04rung\x18\x08 \x01(\x05R\x04rung\x12>\n\x07\x66\x61ilure\x18\t \x01(\x0b\x32$.asfotec.churn.event.v1.TrialFailureR\x07\x66\x61ilure\"\xa6\x04\n\x0cTrainedModel\x12\x39\n\x05model\x18\x01 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x05model\x12?\n\x08training\x18\x02 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x08training\x12\x45\n\x0bimportances\x18\x03 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0bimportances\x12N\n\x10importances_plot\x18\x04 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0fimportancesPlot\x12N\n\x10reference_scores\x18\x05 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0freferenceScores\x12!\n\x0ctrees_sha256\x18\x06 \x01(\tR\x0btreesSha256\x12\x1e\n\niterations\x18\x07 \x01(\x05R\niterations\x12%\n\x0evalidation_auc\x18\x08 \x01(\x01R\rvalidationAuc\x12I\n\rcontributions\x18\t \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\rcontributionsBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +36,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'asfotec.churn.event.v1.mode
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1'
-  _globals['_MODELTRAINED']._serialized_start=193
-  _globals['_MODELTRAINED']._serialized_end=457
-  _globals['_TRAINEDMODEL']._serialized_start=460
-  _globals['_TRAINEDMODEL']._serialized_end=1010
+  _globals['_MODELTRAINED']._serialized_start=230
+  _globals['_MODELTRAINED']._serialized_end=640
+  _globals['_TRAINEDMODEL']._serialized_start=643
+  _globals['_TRAINEDMODEL']._serialized_end=1193
 # @@protoc_insertion_point(module_scope)

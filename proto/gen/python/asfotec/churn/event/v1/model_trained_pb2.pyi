@@ -1,6 +1,7 @@
 from asfotec.churn.artifact.v1 import artifact_pb2 as _artifact_pb2
 from asfotec.churn.event.v1 import features_ready_pb2 as _features_ready_pb2
 from asfotec.churn.event.v1 import plan_pb2 as _plan_pb2
+from asfotec.churn.event.v1 import search_pb2 as _search_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -9,20 +10,26 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ModelTrained(_message.Message):
-    __slots__ = ("plan", "features", "trial", "trials", "candidate", "round")
+    __slots__ = ("plan", "features", "trial", "trials", "candidate", "round", "training", "rung", "failure")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     TRIAL_FIELD_NUMBER: _ClassVar[int]
     TRIALS_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
+    RUNG_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
     plan: _plan_pb2.Plan
     features: _features_ready_pb2.FeatureSet
     trial: int
     trials: int
     candidate: TrainedModel
     round: int
-    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., trial: _Optional[int] = ..., trials: _Optional[int] = ..., candidate: _Optional[_Union[TrainedModel, _Mapping]] = ..., round: _Optional[int] = ...) -> None: ...
+    training: _plan_pb2.Training
+    rung: int
+    failure: _search_pb2.TrialFailure
+    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., trial: _Optional[int] = ..., trials: _Optional[int] = ..., candidate: _Optional[_Union[TrainedModel, _Mapping]] = ..., round: _Optional[int] = ..., training: _Optional[_Union[_plan_pb2.Training, _Mapping]] = ..., rung: _Optional[int] = ..., failure: _Optional[_Union[_search_pb2.TrialFailure, _Mapping]] = ...) -> None: ...
 
 class TrainedModel(_message.Message):
     __slots__ = ("model", "training", "importances", "importances_plot", "reference_scores", "trees_sha256", "iterations", "validation_auc", "contributions")

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from asfotec.churn.artifact.v1 import artifact_pb2 as asfotec_dot_churn_dot_artifact_dot_v1_dot_artifact__pb2
+from asfotec.churn.event.v1 import search_pb2 as asfotec_dot_churn_dot_event_dot_v1_dot_search__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!asfotec/churn/event/v1/plan.proto\x12\x16\x61sfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\"\xd0\x03\n\x04Plan\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n\nexperiment\x18\x02 \x01(\tR\nexperiment\x12=\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x07\x64\x61taset\x12\x37\n\x04spec\x18\x04 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x04spec\x12\x33\n\x05split\x18\x05 \x01(\x0b\x32\x1d.asfotec.churn.event.v1.SplitR\x05split\x12<\n\x08training\x18\x06 \x01(\x0b\x32 .asfotec.churn.event.v1.TrainingR\x08training\x12\x30\n\x04gate\x18\x07 \x01(\x0b\x32\x1c.asfotec.churn.event.v1.GateR\x04gate\x12\x17\n\x07git_sha\x18\x08 \x01(\tR\x06gitSha\x12!\n\x0crequested_by\x18\t \x01(\tR\x0brequestedBy\x12\x16\n\x06reason\x18\n \x01(\tR\x06reason\x12!\n\x0crequested_at\x18\x0b \x01(\tR\x0brequestedAt\"O\n\x05Split\x12\x12\n\x04test\x18\x01 \x01(\x01R\x04test\x12\x1e\n\nvalidation\x18\x02 \x01(\x01R\nvalidation\x12\x12\n\x04salt\x18\x03 \x01(\tR\x04salt\"\xb0\x03\n\x08Training\x12\x1d\n\nnum_leaves\x18\x01 \x01(\x05R\tnumLeaves\x12#\n\rlearning_rate\x18\x02 \x01(\x01R\x0clearningRate\x12%\n\x0enum_iterations\x18\x03 \x01(\x05R\rnumIterations\x12\x30\n\x14\x65\x61rly_stopping_round\x18\x04 \x01(\x05R\x12\x65\x61rlyStoppingRound\x12\'\n\x10min_data_in_leaf\x18\x05 \x01(\x05R\rminDataInLeaf\x12)\n\x10\x66\x65\x61ture_fraction\x18\x06 \x01(\x01R\x0f\x66\x65\x61tureFraction\x12)\n\x10\x62\x61gging_fraction\x18\x07 \x01(\x01R\x0f\x62\x61ggingFraction\x12!\n\x0c\x62\x61gging_freq\x18\x08 \x01(\x05R\x0b\x62\x61ggingFreq\x12\x1b\n\tlambda_l1\x18\t \x01(\x01R\x08lambdaL1\x12\x1b\n\tlambda_l2\x18\n \x01(\x01R\x08lambdaL2\x12\x17\n\x07max_bin\x18\x0b \x01(\x05R\x06maxBin\x12\x12\n\x04seed\x18\x0c \x01(\x05R\x04seed\"\x96\x02\n\x04Gate\x12\x17\n\x07min_auc\x18\x01 \x01(\x01R\x06minAuc\x12!\n\x0cmin_accuracy\x18\x02 \x01(\x01R\x0bminAccuracy\x12%\n\x0e\x62\x61seline_stage\x18\x03 \x01(\tR\rbaselineStage\x12\x17\n\x07\x64ry_run\x18\x04 \x01(\x08R\x06\x64ryRun\x12\x16\n\x06policy\x18\x05 \x01(\tR\x06policy\x12\x16\n\x06margin\x18\x06 \x01(\x01R\x06margin\x12\x14\n\x05\x61lpha\x18\x07 \x01(\x01R\x05\x61lpha\x12L\n\x0fpolicy_document\x18\x08 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0epolicyDocumentBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!asfotec/churn/event/v1/plan.proto\x12\x16\x61sfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a#asfotec/churn/event/v1/search.proto\"\x88\x04\n\x04Plan\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n\nexperiment\x18\x02 \x01(\tR\nexperiment\x12=\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x07\x64\x61taset\x12\x37\n\x04spec\x18\x04 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x04spec\x12\x33\n\x05split\x18\x05 \x01(\x0b\x32\x1d.asfotec.churn.event.v1.SplitR\x05split\x12<\n\x08training\x18\x06 \x01(\x0b\x32 .asfotec.churn.event.v1.TrainingR\x08training\x12\x30\n\x04gate\x18\x07 \x01(\x0b\x32\x1c.asfotec.churn.event.v1.GateR\x04gate\x12\x17\n\x07git_sha\x18\x08 \x01(\tR\x06gitSha\x12!\n\x0crequested_by\x18\t \x01(\tR\x0brequestedBy\x12\x16\n\x06reason\x18\n \x01(\tR\x06reason\x12!\n\x0crequested_at\x18\x0b \x01(\tR\x0brequestedAt\x12\x36\n\x06search\x18\x0c \x01(\x0b\x32\x1e.asfotec.churn.event.v1.SearchR\x06search\"O\n\x05Split\x12\x12\n\x04test\x18\x01 \x01(\x01R\x04test\x12\x1e\n\nvalidation\x18\x02 \x01(\x01R\nvalidation\x12\x12\n\x04salt\x18\x03 \x01(\tR\x04salt\"\xb0\x03\n\x08Training\x12\x1d\n\nnum_leaves\x18\x01 \x01(\x05R\tnumLeaves\x12#\n\rlearning_rate\x18\x02 \x01(\x01R\x0clearningRate\x12%\n\x0enum_iterations\x18\x03 \x01(\x05R\rnumIterations\x12\x30\n\x14\x65\x61rly_stopping_round\x18\x04 \x01(\x05R\x12\x65\x61rlyStoppingRound\x12\'\n\x10min_data_in_leaf\x18\x05 \x01(\x05R\rminDataInLeaf\x12)\n\x10\x66\x65\x61ture_fraction\x18\x06 \x01(\x01R\x0f\x66\x65\x61tureFraction\x12)\n\x10\x62\x61gging_fraction\x18\x07 \x01(\x01R\x0f\x62\x61ggingFraction\x12!\n\x0c\x62\x61gging_freq\x18\x08 \x01(\x05R\x0b\x62\x61ggingFreq\x12\x1b\n\tlambda_l1\x18\t \x01(\x01R\x08lambdaL1\x12\x1b\n\tlambda_l2\x18\n \x01(\x01R\x08lambdaL2\x12\x17\n\x07max_bin\x18\x0b \x01(\x05R\x06maxBin\x12\x12\n\x04seed\x18\x0c \x01(\x05R\x04seed\"\x96\x02\n\x04Gate\x12\x17\n\x07min_auc\x18\x01 \x01(\x01R\x06minAuc\x12!\n\x0cmin_accuracy\x18\x02 \x01(\x01R\x0bminAccuracy\x12%\n\x0e\x62\x61seline_stage\x18\x03 \x01(\tR\rbaselineStage\x12\x17\n\x07\x64ry_run\x18\x04 \x01(\x08R\x06\x64ryRun\x12\x16\n\x06policy\x18\x05 \x01(\tR\x06policy\x12\x16\n\x06margin\x18\x06 \x01(\x01R\x06margin\x12\x14\n\x05\x61lpha\x18\x07 \x01(\x01R\x05\x61lpha\x12L\n\x0fpolicy_document\x18\x08 \x01(\x0b\x32#.asfotec.churn.artifact.v1.ArtifactR\x0epolicyDocumentBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +34,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'asfotec.churn.event.v1.plan
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1'
-  _globals['_PLAN']._serialized_start=104
-  _globals['_PLAN']._serialized_end=568
-  _globals['_SPLIT']._serialized_start=570
-  _globals['_SPLIT']._serialized_end=649
-  _globals['_TRAINING']._serialized_start=652
-  _globals['_TRAINING']._serialized_end=1084
-  _globals['_GATE']._serialized_start=1087
-  _globals['_GATE']._serialized_end=1365
+  _globals['_PLAN']._serialized_start=141
+  _globals['_PLAN']._serialized_end=661
+  _globals['_SPLIT']._serialized_start=663
+  _globals['_SPLIT']._serialized_end=742
+  _globals['_TRAINING']._serialized_start=745
+  _globals['_TRAINING']._serialized_end=1177
+  _globals['_GATE']._serialized_start=1180
+  _globals['_GATE']._serialized_end=1458
 # @@protoc_insertion_point(module_scope)

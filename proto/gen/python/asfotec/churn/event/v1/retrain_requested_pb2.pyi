@@ -1,4 +1,5 @@
 from asfotec.churn.artifact.v1 import artifact_pb2 as _artifact_pb2
+from asfotec.churn.event.v1 import search_pb2 as _search_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -7,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RetrainRequested(_message.Message):
-    __slots__ = ("model", "experiment", "dataset", "spec", "split", "training", "gate", "git_sha", "requested_by", "reason")
+    __slots__ = ("model", "experiment", "dataset", "spec", "split", "training", "gate", "git_sha", "requested_by", "reason", "search")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +19,7 @@ class RetrainRequested(_message.Message):
     GIT_SHA_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_BY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
     model: str
     experiment: str
     dataset: _artifact_pb2.Artifact
@@ -28,7 +30,8 @@ class RetrainRequested(_message.Message):
     git_sha: str
     requested_by: str
     reason: str
-    def __init__(self, model: _Optional[str] = ..., experiment: _Optional[str] = ..., dataset: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., spec: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., split: _Optional[_Union[SplitOverrides, _Mapping]] = ..., training: _Optional[_Union[TrainingOverrides, _Mapping]] = ..., gate: _Optional[_Union[GateOverrides, _Mapping]] = ..., git_sha: _Optional[str] = ..., requested_by: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    search: _search_pb2.Search
+    def __init__(self, model: _Optional[str] = ..., experiment: _Optional[str] = ..., dataset: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., spec: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., split: _Optional[_Union[SplitOverrides, _Mapping]] = ..., training: _Optional[_Union[TrainingOverrides, _Mapping]] = ..., gate: _Optional[_Union[GateOverrides, _Mapping]] = ..., git_sha: _Optional[str] = ..., requested_by: _Optional[str] = ..., reason: _Optional[str] = ..., search: _Optional[_Union[_search_pb2.Search, _Mapping]] = ...) -> None: ...
 
 class SplitOverrides(_message.Message):
     __slots__ = ("test", "validation", "salt")

@@ -1,0 +1,4 @@
+package search
+
+// SobolPoint is what a Sobol search looks up.
+var SobolPoint = sobol
