@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/asfotec/churn/pkg/churn"
 )
 
 // Broker is a running Kafka broker.
@@ -16,6 +18,7 @@ type Broker struct {
 	cluster *kfake.Cluster
 	folder  *folder
 	stop    func() bool
+	unwatch context.CancelFunc
 	once    sync.Once
 	err     error
 }
@@ -52,7 +55,13 @@ func StartBroker(ctx context.Context, dir, addr string) (*Broker, error) {
 		_ = l.Close() // which the broker may have done
 		return nil, errors.Join(damaged(op, f.path, err), f.close())
 	}
-	b := &Broker{addr: l.Addr().String(), cluster: c, folder: f}
+	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	if err := watchMembers(watching, c); err != nil {
+		unwatch()
+		c.Close()
+		return nil, errors.Join(churn.E(op, churn.Internal, err), f.close())
+	}
+	b := &Broker{addr: l.Addr().String(), cluster: c, folder: f, unwatch: unwatch}
 	b.stop = context.AfterFunc(ctx, func() { _ = b.Close() })
 	return b, nil
 }
@@ -64,6 +73,7 @@ func (b *Broker) Addr() string { return b.addr }
 func (b *Broker) Close() error {
 	b.once.Do(func() {
 		b.stop()
+		b.unwatch()
 		b.cluster.Close()
 		b.err = b.folder.close()
 	})

@@ -135,3 +135,12 @@ func freePort(t testing.TB) int {
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
+
+// Run starts a program as a part, which is there when healthy returns nil. It
+// ends with the test.
+func Run(t testing.TB, name string, command func() *exec.Cmd, healthy func(context.Context) error) *Process {
+	t.Helper()
+	p := &Process{name: name, command: command, healthy: healthy}
+	p.start(t)
+	return p
+}
