@@ -94,6 +94,11 @@ lint: bin/golangci-lint modelservice-dev proto-check ## Run every linter
 	$(PY)/ruff format --check $(LOADER)
 	$(PY)/mypy --config-file services/modelservice/pyproject.toml services/modelservice/modelservice
 
+.PHONY: storm
+storm: build lightgbm modelservice-dev realstack ## Kill, pause, cut and repeat on Apache Kafka and MinIO: STORM='{"requests":500,...}'
+	CHURN_STORM='$(or $(STORM),{"parts":"real","requests":500,"models":5,"faults":200,"inflight":24,"seed":0,"minutes":20})' \
+	$(GO) test ./test -run TestStorm -v -count=1 -timeout 3h
+
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each
 	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
