@@ -13,6 +13,7 @@ import (
 type runSummary struct {
 	Run         string      `json:"run"`
 	Model       string      `json:"model"`
+	Kind        fold.Kind   `json:"kind"` // what was asked for
 	RequestedAt time.Time   `json:"requested_at"`
 	Status      fold.Status `json:"status"`
 	Version     int64       `json:"version"` // 0 if there is none
@@ -23,7 +24,7 @@ type runSummary struct {
 }
 
 func summarize(r *fold.Run) runSummary {
-	s := runSummary{Run: r.ID, Model: r.Model, RequestedAt: r.RequestedAt, Status: r.Status(), Version: r.Version()}
+	s := runSummary{Run: r.ID, Model: r.Model, Kind: r.Kind(), RequestedAt: r.RequestedAt, Status: r.Status(), Version: r.Version()}
 	if m := r.Metrics(); m != nil {
 		s.AUC, s.Accuracy, s.F1 = &m.Auc, &m.Accuracy, &m.F1
 	}
@@ -53,10 +54,10 @@ func runsTable(w io.Writer, summaries []runSummary) {
 	rows := [][]string{}
 	for _, s := range summaries {
 		rows = append(rows, []string{
-			s.Run, s.Model, when(s.RequestedAt), string(s.Status), number(s.Version), known(s.AUC), known(s.Accuracy), known(s.F1),
+			s.Run, s.Model, string(s.Kind), when(s.RequestedAt), string(s.Status), number(s.Version), known(s.AUC), known(s.Accuracy), known(s.F1),
 		})
 	}
-	table(w, []string{"RUN", "MODEL", "REQUESTED", "STATUS", "VERSION", "AUC", "ACCURACY", "F1"}, rows)
+	table(w, []string{"RUN", "MODEL", "KIND", "REQUESTED", "STATUS", "VERSION", "AUC", "ACCURACY", "F1"}, rows)
 }
 
 // known shows a metric, if there is one.

@@ -32,6 +32,7 @@ type runDetail struct {
 	Champion        int64            `json:"champion_version,omitempty"`
 	ChampionMetrics *eventv1.Metrics `json:"champion_metrics,omitempty"`
 	Rules           []*eventv1.Rule  `json:"rules,omitempty"`
+	Approvals       []approvalView   `json:"approvals,omitempty"` // that were asked for
 	Artifacts       []namedArtifact  `json:"artifacts,omitempty"`
 	Timeline        []step           `json:"timeline"`
 }
@@ -40,6 +41,29 @@ type runDetail struct {
 type namedArtifact struct {
 	Name string `json:"name"`
 	*blob.Artifact
+}
+
+// approvalView is an approval with its answer, and its JSON.
+type approvalView struct {
+	approvalRow
+	Answer *answerView `json:"answer"` // null while there is none
+}
+
+// answerView is the answer to an approval, and its JSON.
+type answerView struct {
+	Approved bool      `json:"approved"`
+	Expired  bool      `json:"expired"`
+	By       string    `json:"decided_by"`
+	Reason   string    `json:"reason"`
+	At       time.Time `json:"decided_at"`
+}
+
+func viewApproval(a fold.Approval) approvalView {
+	v := approvalView{approvalRow: approvalOf(a)}
+	if a.Answer != nil {
+		v.Answer = &answerView{a.Answer.Approved, a.Answer.Expired, a.Answer.By, a.Answer.Reason, a.Answer.At}
+	}
+	return v
 }
 
 // step is one event of a run.
@@ -79,11 +103,17 @@ are copied there, each verified against its digest; report.html is for people.`,
 	return cmd
 }
 
-// showEnd shows how the run ended.
+// showEnd shows how the run ended, or what it waits for.
 func (a *app) showEnd(run *fold.Run, tracking string, took time.Duration) error {
 	d := detail(run)
 	d.TrackingRun, d.Seconds = tracking, took.Seconds()
-	return a.print(d, func(w io.Writer) { detailTable(w, a.tracker(), d) })
+	if err := a.print(d, func(w io.Writer) { detailTable(w, a.tracker(), d) }); err != nil {
+		return err
+	}
+	if d.Status == fold.Pending {
+		a.say("\nA person must decide:\n  churnctl approve %s --reason TEXT\n  churnctl deny %s --reason TEXT", run.ID, run.ID)
+	}
+	return nil
 }
 
 func detail(run *fold.Run) runDetail {
@@ -95,19 +125,37 @@ func detail(run *fold.Run) runDetail {
 		d.Metrics, d.ChampionMetrics, d.Champion = m.GetMetrics(), m.GetChampionMetrics(), m.GetChampion().GetVersion()
 	}
 	switch d.Status {
+	case fold.Pending:
+		m := fold.Data[eventv1.ApprovalRequested](run, churn.ApprovalRequested)
+		d.Rules, d.Reason = m.GetRules(), "waits for approval until "+m.GetExpiresAt()+": "+m.GetSummary()
 	case fold.Promoted:
-		d.Rules = fold.Data[eventv1.ModelPromoted](run, churn.ModelPromoted).GetRules()
+		m := fold.Data[eventv1.ModelPromoted](run, churn.ModelPromoted)
+		d.Rules, d.Reason = m.GetRules(), asked(m)
 	case fold.Rejected:
 		m := rejection(run)
 		d.Rules, d.Reason, d.DryRun = m.GetRules(), m.GetReason(), m.GetDryRun()
 	case fold.Failed:
 		d.Reason = fold.Data[eventv1.RunFailed](run, churn.RunFailed).GetMessage()
 	}
+	for _, approval := range run.Approvals() {
+		d.Approvals = append(d.Approvals, viewApproval(approval))
+	}
 	for _, e := range run.Timeline() {
 		d.Timeline = append(d.Timeline, step{e.Topic, e.ID, describeEvent(e)})
 	}
 	d.Artifacts = artifacts(run)
 	return d
+}
+
+// asked says which person had the version promoted, if one had.
+func asked(m *eventv1.ModelPromoted) string {
+	switch {
+	case m.GetRollback() != nil:
+		return fmt.Sprintf("%s went back to version %d: %s", m.GetRollback().GetRequestedBy(), m.GetVersion(), m.GetRollback().GetReason())
+	case m.GetOverride() != nil:
+		return fmt.Sprintf("%s had it promoted though it was rejected: %s", m.GetOverride().GetRequestedBy(), m.GetOverride().GetReason())
+	}
+	return ""
 }
 
 func rejection(run *fold.Run) *eventv1.ModelRejected {
@@ -196,6 +244,10 @@ func detailTable(w io.Writer, tracker string, d runDetail) {
 		_, _ = fmt.Fprintln(w)
 		rulesTable(w, d.Rules)
 	}
+	if len(d.Approvals) > 0 {
+		_, _ = fmt.Fprintln(w)
+		answersTable(w, d.Approvals)
+	}
 	if len(d.Artifacts) > 0 {
 		_, _ = fmt.Fprintln(w)
 		artifactsTable(w, d.Artifacts)
@@ -234,6 +286,28 @@ func rulesTable(w io.Writer, rules []*eventv1.Rule) {
 		rows = append(rows, []string{r.GetName(), verdict, r.GetExplanation()})
 	}
 	table(w, []string{"RULE", "VERDICT", "WHY"}, rows)
+}
+
+func answersTable(w io.Writer, approvals []approvalView) {
+	rows := [][]string{}
+	for _, a := range approvals {
+		verdict, by, at, reason := "pending", "", "expires "+when(a.ExpiresAt), ""
+		if v := a.Answer; v != nil {
+			verdict, by, at, reason = answered(v), v.By, when(v.At), v.Reason
+		}
+		rows = append(rows, []string{a.Approval, verdict, by, at, reason})
+	}
+	table(w, []string{"APPROVAL", "VERDICT", "WHO", "WHEN", "WHY"}, rows)
+}
+
+func answered(v *answerView) string {
+	switch {
+	case v.Expired:
+		return "lapsed"
+	case v.Approved:
+		return "approved"
+	}
+	return "denied"
 }
 
 func artifactsTable(w io.Writer, all []namedArtifact) {

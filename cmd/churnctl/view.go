@@ -97,6 +97,14 @@ func describeEvent(e event.Event) string {
 			text += fmt.Sprintf("; champion version %d AUC %.4f", m.GetChampion().GetVersion(), m.GetChampionMetrics().GetAuc())
 		}
 		return text
+	case *eventv1.ApprovalRequested:
+		return fmt.Sprintf("gate        asks for approval until %s: %s", m.GetExpiresAt(), m.GetSummary())
+	case *eventv1.ApprovalDecided:
+		return describeAnswer(m)
+	case *eventv1.RollbackRequested:
+		return fmt.Sprintf("request     back to %s, by %s: %s", formerVersion(m), m.GetRequestedBy(), m.GetReason())
+	case *eventv1.OverrideRequested:
+		return fmt.Sprintf("request     promote run %s though it was rejected, by %s: %s", m.GetRun(), m.GetRequestedBy(), m.GetReason())
 	case *eventv1.ModelPromoted:
 		return fmt.Sprintf("gate        promoted: %s version %d", m.GetModel(), m.GetVersion())
 	case *eventv1.ModelRejected:
@@ -106,4 +114,22 @@ func describeEvent(e event.Event) string {
 	default:
 		return e.Type
 	}
+}
+
+func describeAnswer(m *eventv1.ApprovalDecided) string {
+	verdict := "denied"
+	switch {
+	case m.GetExpired():
+		return "gate        nobody has decided in time"
+	case m.GetApproved():
+		verdict = "approved"
+	}
+	return fmt.Sprintf("answer      %s by %s: %s", verdict, m.GetDecidedBy(), m.GetReason())
+}
+
+func formerVersion(m *eventv1.RollbackRequested) string {
+	if m.GetToVersion() == 0 {
+		return "the version before"
+	}
+	return fmt.Sprintf("version %d", m.GetToVersion())
 }

@@ -1,68 +1,101 @@
 // Package fold computes the state of the pipeline from its events: the log is
 // the truth, what is shown of it is a fold. Any order and any duplication of a
-// run's events give the same state.
+// run's events give the same state, and the state at a former time is the fold
+// of what was on the log by then.
 package fold
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
-// Status says how far a run is.
-type Status string
-
-// The statuses, in the order of a run; the last three end it.
-const (
-	Requested Status = "requested"
-	Training  Status = "training"
-	Evaluate  Status = "evaluating"
-	Deciding  Status = "deciding"
-	Promoted  Status = "promoted"
-	Rejected  Status = "rejected"
-	Failed    Status = "failed"
-)
-
-// Ended reports whether nothing more follows.
-func (s Status) Ended() bool { return s == Promoted || s == Rejected || s == Failed }
-
-// Run is the state of one run.
-type Run struct {
-	ID          string
-	Model       string
-	RequestedAt time.Time
-	Events      map[string]event.Event // by id
-}
-
-// Runs folds events into runs.
+// Runs is the state of the pipeline: its runs by id. Champions and pending
+// approvals are read off them.
 type Runs map[string]*Run
 
-// Add folds one event in. Telemetry and the compacted table say nothing new and
-// are passed over, and so is what names no run: only a request makes one.
-func (r Runs) Add(e event.Event) {
-	if e.Topic == churn.RunProgress || e.Topic == churn.ModelCurrent || e.Data == nil {
+// Add folds in an event that comes from no log: its time there is not known.
+func (r Runs) Add(e event.Event) { r.AddAt(e, time.Time{}) }
+
+// AddAt folds in an event whose record came to the log at the given time. The
+// event's own time does not say that: all events of a run carry the request's.
+//
+// Telemetry and the compacted table say nothing new and are passed over, and so
+// is what names no run: only a request makes one. Of two events with one id the
+// earlier counts, as it does for the services.
+func (r Runs) AddAt(e event.Event, at time.Time) {
+	id := runOf(e)
+	if id == "" {
 		return
 	}
-	if e.Correlation == "" && e.Topic != churn.RetrainRequested {
-		return
-	}
-	id := e.Run()
 	run := r[id]
 	if run == nil {
-		run = &Run{ID: id, Events: map[string]event.Event{}}
+		run = &Run{ID: id, Events: map[string]event.Event{}, at: map[string]time.Time{}}
 		r[id] = run
 	}
-	run.Events[e.ID] = e
-	if m := modelOf(e.Data); m != "" {
-		run.Model = m
+	known, ok := run.Events[e.ID]
+	if ok && !earlier(e, at, known, run.at[e.ID]) {
+		return
 	}
-	if run.RequestedAt.IsZero() || e.Time.Before(run.RequestedAt) {
-		run.RequestedAt = e.Time
+	run.Events[e.ID], run.at[e.ID] = e, at
+	if ok {
+		run.rename()
+		return
 	}
+	run.name(e)
+}
+
+// runOf returns the id of the event's run, or "" if it is of none.
+func runOf(e event.Event) string {
+	if e.Topic == churn.RunProgress || e.Topic == churn.ModelCurrent || e.Data == nil {
+		return ""
+	}
+	switch m := e.Data.(type) {
+	case *eventv1.ApprovalDecided: // whoever answers may know nothing of correlation ids
+		return m.GetRun()
+	case *eventv1.RetrainRequested:
+		return e.Run()
+	case *eventv1.RollbackRequested, *eventv1.OverrideRequested:
+		if own := churn.RunID(e.ID); e.Run() == own { // the gate refuses what claims another's
+			return own
+		}
+		return ""
+	}
+	return e.Correlation
+}
+
+// earlier reports whether event a, of time at, counts rather than b, which has
+// the same id. Times that are not known come last; what came at one time is told
+// apart by its bytes, so that there is one answer in any order.
+func earlier(a event.Event, at time.Time, b event.Event, bt time.Time) bool {
+	switch {
+	case at.Equal(bt):
+		return bytes.Compare(content(a), content(b)) < 0
+	case at.IsZero() || bt.IsZero():
+		return bt.IsZero()
+	}
+	return at.Before(bt)
+}
+
+// content returns bytes that two events share only if they are the same.
+func content(e event.Event) []byte {
+	r, err := event.Encode(e, "")
+	if err != nil { // a payload that is no event's: what can be told of it is its data
+		data, _ := proto.MarshalOptions{Deterministic: true}.Marshal(e.Data)
+		return data
+	}
+	out := []byte(r.Topic)
+	for _, h := range r.Headers {
+		out = append(append(out, h.Key...), h.Value...)
+	}
+	return append(out, r.Value...)
 }
 
 // Sorted returns the runs, the newest request first.
@@ -77,90 +110,18 @@ func (r Runs) Sorted() []*Run {
 	return runs
 }
 
-// Status returns how far the run is: what followed last counts, so that a
-// candidate that the gate has sent back is being evaluated. A promotion or
-// rejection outweighs a failure: a run that failed and was mended ends as what it
-// became.
-func (r *Run) Status() Status {
-	for _, t := range []churn.Topic{churn.ModelPromoted, churn.ModelRejected, churn.RunFailed} {
-		if _, ok := r.Last(t); ok {
-			return statuses[t]
+// Pending returns the approvals that wait for an answer, the oldest first.
+func (r Runs) Pending() []Approval {
+	var pending []Approval
+	for _, run := range r {
+		if run.Status() != Pending {
+			continue
 		}
+		approvals := run.Approvals()
+		pending = append(pending, approvals[len(approvals)-1])
 	}
-	for _, e := range slices.Backward(r.Timeline()) {
-		if s, ok := statuses[e.Topic]; ok {
-			return s
-		}
-	}
-	return Requested
-}
-
-// statuses says what a run is at once there is an event of the topic.
-var statuses = map[churn.Topic]Status{
-	churn.FeaturesReady:  Training,
-	churn.ModelTrained:   Evaluate,
-	churn.ModelEvaluated: Deciding,
-	churn.ModelPromoted:  Promoted,
-	churn.ModelRejected:  Rejected,
-	churn.RunFailed:      Failed,
-}
-
-// Last returns the run's event on the topic with the highest sequence, and
-// whether there is one.
-func (r *Run) Last(t churn.Topic) (event.Event, bool) {
-	var last event.Event
-	found := false
-	for _, e := range r.Events {
-		if e.Topic == t && (!found || newer(e, last)) {
-			last, found = e, true
-		}
-	}
-	return last, found
-}
-
-// Timeline returns the run's events in the order in which they followed.
-func (r *Run) Timeline() []event.Event {
-	events := make([]event.Event, 0, len(r.Events))
-	for _, e := range r.Events {
-		events = append(events, e)
-	}
-	slices.SortFunc(events, func(a, b event.Event) int {
-		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(pending, func(a, b Approval) int {
+		return cmp.Or(a.RequestedAt.Compare(b.RequestedAt), cmp.Compare(a.ID, b.ID))
 	})
-	return events
-}
-
-// Data returns the payload of the run's last event on the topic, or nil.
-func Data[M any](r *Run, t churn.Topic) *M {
-	e, ok := r.Last(t)
-	if !ok {
-		return nil
-	}
-	m, _ := any(e.Data).(*M)
-	return m
-}
-
-// Metrics returns the candidate's hold-out metrics, or nil before the
-// evaluation.
-func (r *Run) Metrics() *eventv1.Metrics {
-	return Data[eventv1.ModelEvaluated](r, churn.ModelEvaluated).GetMetrics()
-}
-
-// Version returns the version that the run was registered as, or 0.
-func (r *Run) Version() int64 {
-	return Data[eventv1.ModelPromoted](r, churn.ModelPromoted).GetVersion()
-}
-
-func newer(a, b event.Event) bool {
-	return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ID, b.ID)) > 0
-}
-
-func modelOf(m any) string {
-	switch m := m.(type) {
-	case interface{ GetPlan() *eventv1.Plan }:
-		return m.GetPlan().GetModel()
-	case interface{ GetModel() string }:
-		return m.GetModel()
-	}
-	return ""
+	return pending
 }

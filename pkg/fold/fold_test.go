@@ -1,11 +1,8 @@
 package fold_test
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
@@ -42,35 +39,6 @@ func TestStatusFollowsTheEvents(t *testing.T) {
 	if run.Version() != 7 || run.Metrics().GetAuc() != 0.84 || run.Model != "m" {
 		t.Errorf("version %d, AUC %v, model %q", run.Version(), run.Metrics().GetAuc(), run.Model)
 	}
-}
-
-func TestOrderAndDuplicationDoNotMatter(t *testing.T) {
-	want := aRun()
-	rapid.Check(t, func(t *rapid.T) {
-		events := aRun()
-		for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(want)-1), 0, 10).Draw(t, "duplicates") {
-			events = append(events, want[i])
-		}
-		seed := rapid.Uint64().Draw(t, "seed")
-		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
-		runs := fold.Runs{}
-		for _, e := range events {
-			runs.Add(e)
-		}
-		if len(runs) != 1 {
-			t.Fatalf("%d runs, want 1", len(runs))
-		}
-		run := runs.Sorted()[0]
-		if run.Status() != fold.Promoted || run.Version() != 7 || !run.RequestedAt.Equal(time.Unix(1000, 0)) {
-			t.Fatalf("status %s, version %d, requested %s", run.Status(), run.Version(), run.RequestedAt)
-		}
-		timeline := run.Timeline()
-		for i, e := range timeline {
-			if e.ID != want[i].ID {
-				t.Fatalf("timeline[%d] is %s, want %s", i, e.Topic, want[i].Topic)
-			}
-		}
-	})
 }
 
 func TestAMendedRunOutweighsItsFailure(t *testing.T) {
@@ -126,7 +94,7 @@ func TestWhatIsPassedOver(t *testing.T) {
 	progress := promoted.Reply(churn.Gate, churn.RunProgress, 0, "k", &eventv1.RunProgress{Run: promoted.Run()})
 	row := promoted
 	row.Topic = churn.ModelCurrent
-	approval := event.Event{Topic: churn.ApprovalDecided, ID: "somebody's", Data: &eventv1.ApprovalDecided{Model: "m", Run: "r"}}
+	approval := event.Event{Topic: churn.ApprovalDecided, ID: "somebody's", Data: &eventv1.ApprovalDecided{Model: "m"}}
 	for _, e := range []event.Event{progress, row, approval, {Topic: churn.RetrainRequested, ID: "without data"}} {
 		runs.Add(e)
 	}
