@@ -30,6 +30,11 @@ func TestWrongCommandLinesEndWithTheirOwnCode(t *testing.T) {
 		{"retrain --num-leaves many", "many"},
 		{"runs -o yaml", "yaml"},
 		{"show", "arg"},
+		{"approve 3f2a", "--reason"},
+		{"approve --reason fine", "arg"},
+		{"deny 3f2a --reason bad --by=", "--by"},
+		{"rollback m", "--reason"},
+		{"override 3f2a", "--reason"},
 		{"stage", ""}, // help
 		{"stage train", "--run"},
 		{"stage traim", "traim"},
@@ -78,6 +83,7 @@ func TestOutcomes(t *testing.T) {
 		{fold.Promoted, false, exitOK},
 		{fold.Rejected, true, exitOK},
 		{fold.Rejected, false, exitRejected},
+		{fold.Pending, false, exitPending},
 		{fold.Failed, false, exitFailed},
 	} {
 		if got := exitCode(outcome(test.status, test.dryRun)); got != test.want {

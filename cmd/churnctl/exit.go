@@ -14,6 +14,7 @@ const (
 	exitUsage       = 2 // the command line was wrong
 	exitRejected    = 3 // the run ended model-rejected
 	exitFailed      = 4 // the run ended run-failed
+	exitPending     = 5 // the run waits for approval
 	exitInterrupted = 130
 )
 
@@ -61,6 +62,8 @@ func outcome(end fold.Status, dryRunPassed bool) error {
 	switch {
 	case end == fold.Promoted, end == fold.Rejected && dryRunPassed:
 		return nil
+	case end == fold.Pending:
+		return &exitErr{code: exitPending}
 	case end == fold.Rejected:
 		return &exitErr{code: exitRejected}
 	default:

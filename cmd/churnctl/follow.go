@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -48,8 +49,10 @@ type watcher interface {
 	event(event.Event)
 }
 
-// until shows the run's events to w until the run ends, and returns it.
-func (f *follower) until(ctx context.Context, request event.Event, w watcher) (*fold.Run, error) {
+// until shows the run's events to w until the run ends or waits for a person, and
+// returns it. runs is what is known of it already, own what this command has
+// published last.
+func (f *follower) until(ctx context.Context, runs fold.Runs, own event.Event, w watcher) (*fold.Run, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	events := make(chan event.Event)
@@ -57,15 +60,18 @@ func (f *follower) until(ctx context.Context, request event.Event, w watcher) (*
 	for topic, from := range f.ends {
 		g.Go(func() error {
 			return f.parts.bus.Read(ctx, topic, from, true, func(ctx context.Context, r bus.Record) error {
-				return send(ctx, events, f.decode(r), request.Run())
+				e, err := f.decode(r, own)
+				if err != nil {
+					return err
+				}
+				return send(ctx, events, e, own.Run())
 			})
 		})
 	}
 	go func() { _ = g.Wait(); close(events) }() // its error is returned below
 
-	runs := fold.Runs{}
-	runs.Add(request)
-	run := runs[request.Run()]
+	runs.Add(own)
+	run := runs[own.Run()]
 	for e := range events {
 		if p, ok := e.Data.(*eventv1.RunProgress); ok {
 			w.progress(p)
@@ -76,11 +82,11 @@ func (f *follower) until(ctx context.Context, request event.Event, w watcher) (*
 		}
 		runs.Add(e)
 		w.event(e)
-		if run.Status().Ended() {
+		if settled(run) {
 			stop()
 		}
 	}
-	if run.Status().Ended() {
+	if settled(run) {
 		return run, nil
 	}
 	if err := g.Wait(); err != nil {
@@ -88,6 +94,9 @@ func (f *follower) until(ctx context.Context, request event.Event, w watcher) (*
 	}
 	return run, context.Cause(ctx)
 }
+
+// settled reports whether nothing more happens unless a person decides.
+func settled(run *fold.Run) bool { return run.Status().Ended() || run.Status() == fold.Pending }
 
 func send(ctx context.Context, events chan<- event.Event, e event.Event, run string) error {
 	if e.Run() != run {
@@ -101,17 +110,24 @@ func send(ctx context.Context, events chan<- event.Event, e event.Event, run str
 }
 
 // decode returns the record's event. A dead letter of this run that says
-// nothing else, such as a request whose id was used before, is its failure.
-func (f *follower) decode(r bus.Record) event.Event {
+// nothing else, such as a request whose id was used before, is its failure; but
+// an answer that the gate refuses is none of the run, and an error if it is own.
+func (f *follower) decode(r bus.Record, own event.Event) (event.Event, error) {
 	e, err := event.Decode(r, f.parts.prefix)
 	if err != nil {
-		return event.Event{}
+		return event.Event{}, nil //nolint:nilerr // somebody else's
 	}
 	h := headers(r)
 	if h["dlq_message"] == "" {
-		return e
+		return e, nil
+	}
+	if e.Type == churn.ApprovalDecided.Type() {
+		if e.ID == own.ID {
+			return event.Event{}, fmt.Errorf("the gate refused it: %s", h["dlq_message"])
+		}
+		return event.Event{}, nil
 	}
 	return e.Reply(client, churn.RunFailed, 0, e.Key, &eventv1.RunFailed{
 		Run: e.Run(), Kind: h["dlq_kind"], Stage: strings.TrimPrefix(h["dlq_group"], f.parts.prefix), Message: h["dlq_message"],
-	})
+	}), nil
 }

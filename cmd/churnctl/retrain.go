@@ -16,13 +16,13 @@ import (
 
 func retrainCmd(a *app) *cobra.Command {
 	var request requestFlags
-	var wait bool
-	var timeout time.Duration
+	var w waitFlags
 	cmd := &cobra.Command{
 		Use:   "retrain",
 		Short: "Publish a retrain request and follow it to its end",
 		Long: `Publish a retrain-requested event and follow the run to its end: promoted,
-rejected or failed.
+rejected or failed. Where the policy leaves the promotion to a person, it stops
+there and says so; ` + "`churnctl approve`" + ` and ` + "`churnctl deny`" + ` go on.
 
 With KAFKA_BROKERS set, or a local stack running (` + "`churnctl up`" + `), the request goes
 there. Otherwise broker, store and services run inside this command until the
@@ -30,24 +30,19 @@ run ends; their state stays in the state folder, and a command that was
 interrupted goes on when it is called again with the same --request-id.
 
 Exit codes: 0 promoted (or a dry run that would have been), 3 rejected,
-4 failed, 1 anything else.`,
+4 failed, 5 waits for approval, 1 anything else.`,
 		Example: `  churnctl retrain --data data/telco_churn.csv
   churnctl retrain --num-leaves 31 --learning-rate 0.1 --dry-run
   churnctl retrain --min-auc 0.84 -o json`,
 		Args: cobra.NoArgs,
 		RunE: a.with(readWrite, func(cmd *cobra.Command, _ []string, p *parts) error {
-			ctx := cmd.Context()
-			if timeout > 0 {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeoutCause(ctx, timeout,
-					fmt.Errorf("the run has not ended within %s; it goes on: `churnctl runs` shows it", timeout))
-				defer cancel()
-			}
+			ctx, cancel := w.context(cmd.Context())
+			defer cancel()
 			e, err := request.event(ctx, a, p.Store)
 			if err != nil {
 				return err
 			}
-			if !wait {
+			if !w.wait {
 				return a.publishOnly(ctx, p, e)
 			}
 			run, err := a.retrain(ctx, p, e)
@@ -58,15 +53,14 @@ Exit codes: 0 promoted (or a dry run that would have been), 3 rejected,
 		}),
 	}
 	request.add(cmd)
-	cmd.Flags().BoolVar(&wait, "wait", true, "follow the run to its end; with --wait=false publish and return")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up waiting after this long (0: never); the run goes on")
+	w.add(cmd)
 	return cmd
 }
 
 // publishOnly publishes the request and says what run it is.
 func (a *app) publishOnly(ctx context.Context, p *parts, e event.Event) error {
-	if p.stack != nil {
-		return usageErrorf("--wait=false needs services that outlive this command: start them with `churnctl up`, or set KAFKA_BROKERS")
+	if err := p.outlives(); err != nil {
+		return err
 	}
 	if err := a.request(ctx, p, e); err != nil {
 		return err
@@ -89,7 +83,7 @@ func (a *app) retrain(ctx context.Context, p *parts, request event.Event) (*fold
 		return nil, err
 	}
 	view := newView(a, request)
-	run, err := follower.until(ctx, request, view)
+	run, err := follower.until(ctx, fold.Runs{}, request, view)
 	view.close()
 	if err != nil {
 		if errors.Is(err, context.Canceled) {

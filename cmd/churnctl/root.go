@@ -47,7 +47,7 @@ Settings come from flags, then the environment, then the file .env; see
 .env.example for their names.
 
 Exit codes: 0 done or promoted, 1 error, 2 wrong command line, 3 rejected,
-4 run failed, 130 interrupted.`
+4 run failed, 5 waits for approval, 130 interrupted.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -67,7 +67,8 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.envFile, "env-file", ".env", "file of settings")
 	config.Flags(flags)
 	root.AddCommand(
-		quickstartCmd(a), upCmd(a), retrainCmd(a), runsCmd(a), showCmd(a), modelsCmd(a),
+		quickstartCmd(a), upCmd(a), retrainCmd(a), runsCmd(a), showCmd(a), modelsCmd(a), stateCmd(a), historyCmd(a),
+		approvalsCmd(a), approveCmd(a), denyCmd(a), rollbackCmd(a), overrideCmd(a),
 		eventsCmd(a), stageCmd(a), predictCmd(a), topicsCmd(a), aclsCmd(a), bucketCmd(a), doctorCmd(a), versionCmd(a),
 	)
 	usageErrors(root)

@@ -192,7 +192,7 @@ func (a *app) keepOutputs(v *view, input event.Event, outputs []event.Event) err
 	if err := a.print(d, func(w io.Writer) { detailTable(w, a.tracker(), d) }); err != nil {
 		return err
 	}
-	if !run.Status().Ended() {
+	if !settled(run) {
 		return nil
 	}
 	return outcome(run.Status(), passedDryRun(run))

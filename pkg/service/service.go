@@ -101,6 +101,7 @@ func run(ctx context.Context, p Parts, b bus.Bus, runners []*stage.Runner) error
 	g, ctx := errgroup.WithContext(ctx)
 	for _, r := range runners {
 		g.Go(func() error { return r.Run(ctx) })
+		g.Go(func() error { return r.Beside(ctx, b) })
 	}
 	return g.Wait()
 }

@@ -136,6 +136,15 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
+// Beside runs what the stage has running beside it until ctx is done, and then
+// returns nil.
+func (r *Runner) Beside(ctx context.Context, b bus.Bus) error {
+	if r.stage.Beside == nil {
+		return nil
+	}
+	return r.stage.Beside(ctx, b)
+}
+
 // Stalled returns the error that the stage cannot get past, or nil.
 func (r *Runner) Stalled() error {
 	if err := r.stalled.Load(); err != nil {

@@ -6,6 +6,7 @@ package stage
 import (
 	"context"
 
+	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
 )
@@ -38,6 +39,9 @@ type Stage struct {
 	// finished work is: they show the present, and so Tables is asked at each
 	// publication, also when old outputs are published again.
 	Tables func(ctx context.Context, outputs []event.Event) ([]event.Event, error)
+	// Beside runs beside the stage until ctx is done, and then returns nil; its
+	// error ends the service. Nil if nothing does.
+	Beside func(ctx context.Context, b bus.Bus) error
 }
 
 // Middleware wraps a handler with one behaviour.

@@ -24,6 +24,8 @@ x.model-trained 6 0s false 0
 x.model-evaluated 6 0s false 0
 x.approval-requested 6 0s false 0
 x.approval-decided 6 0s false 0
+x.rollback-requested 6 0s false 0
+x.override-requested 6 0s false 0
 x.model-promoted 6 0s false 0
 x.model-rejected 6 0s false 0
 x.run-failed 6 0s false 0

@@ -119,7 +119,7 @@ func Request(ctx context.Context, tp trace.TracerProvider, e event.Event, prefix
 	if r, err = event.Encode(e, prefix); err != nil {
 		return r, nil, err
 	}
-	ctx, span := tp.Tracer(obs.Scope).Start(obs.WithIdentity(ctx, Origin(e.Run())), "retrain "+e.Key, //nolint:contextcheck // Origin only parses
+	ctx, span := tp.Tracer(obs.Scope).Start(obs.WithIdentity(ctx, Origin(e.Run())), strings.TrimSuffix(string(e.Topic), "-requested")+" "+e.Key, //nolint:contextcheck // Origin only parses
 		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(attribute.String("churn.run", e.Run()), semconv.CloudEventsEventID(e.ID)),
 		trace.WithAttributes(sending(prefix, e)...))

@@ -9,5 +9,8 @@ import (
 
 // Build makes the gate's stage.
 func Build(_ context.Context, p service.Parts) (stage.Stage, error) {
-	return New(p.Store, p.Registry, p.Tracker).Stage(), nil
+	g := New(p.Store, p.Registry, p.Tracker)
+	s := g.Stage()
+	s.Beside = (&lapses{g, p.Config.TopicPrefix, p.Log}).run
+	return s, nil
 }

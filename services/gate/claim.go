@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -9,26 +8,44 @@ import (
 	"github.com/asfotec/churn/pkg/stage"
 )
 
-// claimJSON is where a round notes which event it is decided on.
-const claimJSON = "claim.json"
+const (
+	// claimJSON is where a round notes which event it is decided on.
+	claimJSON = "claim.json"
+	maxClaim  = 1 << 14 // bytes of it
+)
+
+// claimed is which event a round is decided on.
+type claimed struct {
+	Event string `json:"event"`
+}
 
 // claim notes, before anything is registered or promoted, that the round is
 // decided on this event: a run has one evaluation a round. Another that claims
 // to be it (forged, or left from a store that was put back) is refused, and has
 // no effect.
 func (g *Gate) claim(ctx context.Context, e event.Event, round int32) error {
-	body, err := encode(struct {
-		Event string `json:"event"`
-	}{e.ID})
-	if err != nil {
-		return err
-	}
 	at := key(e.Run(), round, claimJSON)
-	_, err = g.store.Put(ctx, at, mediaJSON, bytes.NewReader(body))
+	err := g.putJSON(ctx, at, claimed{e.ID})
 	if churn.IsKind(err, churn.Conflict) {
 		return stage.Foreign(churn.Errorf("gate.claim", churn.Invalid,
 			"round %d of run %s is decided on another evaluation than that of event %s: %s names it",
 			round, e.Run(), e.ID, g.store.URI(at)))
 	}
 	return err
+}
+
+// lastClaim returns the newest round of the run that has been claimed, and the
+// event, or NotFound.
+func (g *Gate) lastClaim(ctx context.Context, run string) (last claimed, round int32, err error) {
+	for n := int32(0); ; n++ {
+		var c claimed
+		err := g.readJSON(ctx, key(run, n, claimJSON), maxClaim, &c)
+		if n > 0 && churn.IsKind(err, churn.NotFound) {
+			return last, n - 1, nil
+		}
+		if err != nil {
+			return last, 0, err
+		}
+		last = c
+	}
 }

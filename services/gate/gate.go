@@ -1,6 +1,6 @@
-// Package gate decides whether a candidate is promoted: by the rules of
-// pkg/policy, and by a compare-and-swap on the champion that the candidate was
-// compared with.
+// Package gate decides which version of a model is in production: by the rules
+// of pkg/policy, by what people decide, and by a compare-and-swap on the
+// champion, so that no two decisions are made on one state of things.
 package gate
 
 import (
@@ -14,78 +14,58 @@ import (
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
-// Gate answers model-evaluated with model-promoted or model-rejected; or with
-// model-trained, if the champion is no longer the one that was compared with.
+// Gate answers
+//
+//   - model-evaluated with model-promoted, model-rejected or, where the policy
+//     leaves it to a person, approval-requested; or with model-trained, if the
+//     champion is no longer the one that was compared with;
+//   - approval-decided with one of the same but approval-requested;
+//   - rollback-requested and override-requested with model-promoted.
 type Gate struct {
 	store    blob.Store
 	registry registry.Registry
 	tracker  registry.Tracker
+	policies func(ctx context.Context, gate *eventv1.Gate) (*rulebook, error)
 }
 
 // New returns a gate.
 func New(store blob.Store, reg registry.Registry, tracker registry.Tracker) *Gate {
-	return &Gate{store, reg, tracker}
+	return &Gate{store, reg, tracker, builtIn}
 }
 
 // Stage returns the gate as a stage. It is ordered: a decision that cannot be
-// made yet is waited for, and never skipped. Decisions of people are read too,
-// so that none is passed over in silence; see Handle.
+// made yet is waited for, and never skipped.
 func (g *Gate) Stage() stage.Stage {
 	return stage.Stage{
 		Service: churn.Gate,
-		Topics:  []churn.Topic{churn.ModelEvaluated, churn.ApprovalDecided},
+		Topics:  []churn.Topic{churn.ModelEvaluated, churn.ApprovalDecided, churn.RollbackRequested, churn.OverrideRequested},
 		Handler: g, Ordered: true, Tables: g.Tables,
 	}
 }
 
-// Handle decides on the candidate of a model-evaluated event. This version asks
-// nobody for approval, and refuses an approval-decided event as the answer to no
-// question: it becomes a dead letter, and does no harm to the run that it names.
+// Handle decides. It may be cut off anywhere and run again: the registry answers
+// a repeated registration and promotion with what they did the first time, a lost
+// promotion stays lost, what was asked and what was answered are noted before
+// anything follows from them, and the rest follows from the event and those.
 func (g *Gate) Handle(ctx context.Context, e event.Event) ([]event.Event, error) {
-	const op = "gate.Handle"
+	err := event.Validate(e)
+	if m, ok := e.Data.(*eventv1.ApprovalDecided); ok {
+		if err != nil {
+			return nil, stage.Foreign(err)
+		}
+		return g.decided(ctx, e, m)
+	}
+	if err != nil {
+		return nil, err
+	}
 	switch m := e.Data.(type) {
 	case *eventv1.ModelEvaluated:
-		if err := event.Validate(e); err != nil {
-			return nil, err
-		}
-		return g.decide(ctx, e, m)
-	case *eventv1.ApprovalDecided:
-		return nil, stage.Foreign(churn.Errorf(op, churn.Invalid,
-			"there is no open approval %.200q of run %.200q: this version of the gate decides by its rules alone and asks for none",
-			m.GetApprovalId(), m.GetRun()))
+		return g.evaluated(ctx, e, m)
+	case *eventv1.RollbackRequested:
+		return g.rollback(ctx, e, m)
+	case *eventv1.OverrideRequested:
+		return g.override(ctx, e, m)
 	default:
-		return nil, churn.Errorf(op, churn.Invalid, "event %s of type %q holds %T, not ModelEvaluated", e.ID, e.Type, e.Data)
+		return nil, churn.Errorf("gate.Handle", churn.Invalid, "event %s of type %q holds %T, on which there is nothing to decide", e.ID, e.Type, e.Data)
 	}
-}
-
-// decide judges, promotes if that is the verdict, and writes the decision down.
-//
-// It may be cut off anywhere and run again: the registry answers a repeated
-// registration and promotion with what they did the first time, a lost promotion
-// stays lost, and everything else follows from the event and that answer.
-func (g *Gate) decide(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated) ([]event.Event, error) {
-	if err := g.claim(ctx, e, m.GetRound()); err != nil {
-		return nil, err
-	}
-	l, err := g.look(ctx, e, m)
-	if err != nil {
-		return nil, err
-	}
-	d := judge(e.Run(), m, l)
-	if d.Outcome == Promoted {
-		stage.Report(ctx, stage.Progress{Activity: "promoting", Total: 1})
-		if err := g.promote(ctx, e, m, d); err != nil {
-			return nil, err
-		}
-	}
-	written, err := g.write(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	id, err := g.track(ctx, e, m, d, written)
-	if err != nil {
-		return nil, err
-	}
-	stage.Report(ctx, stage.Progress{Activity: string(d.Outcome), Done: 1, Total: 1, Tracking: id})
-	return []event.Event{d.answer(e, m, written)}, nil
 }

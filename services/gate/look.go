@@ -1,11 +1,7 @@
 package gate
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"path"
 
@@ -28,14 +24,6 @@ type look struct {
 	Round   int32  `json:"round"`
 }
 
-// holdout returns what tells the rows of the plan's hold-out from others: the data
-// and what chooses rows from it.
-func holdout(p *eventv1.Plan) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %v %q",
-		p.GetDataset().GetSha256(), p.GetSpec().GetSha256(), p.GetSplit().GetTest(), p.GetSplit().GetSalt()))
-	return hex.EncodeToString(sum[:16])
-}
-
 // look returns how often the hold-out has been looked at to compare a candidate of
 // the model with a champion, this round included; nothing where there is no champion.
 // The same round is told the same, however often it is asked.
@@ -49,7 +37,7 @@ func (g *Gate) look(ctx context.Context, e event.Event, m *eventv1.ModelEvaluate
 	if !churn.IsKind(err, churn.NotFound) {
 		return l, err
 	}
-	l = look{Holdout: holdout(m.GetPlan()), Run: e.Run(), Round: m.GetRound()}
+	l = look{Holdout: churn.Holdout(m.GetPlan()), Run: e.Run(), Round: m.GetRound()}
 	folder := path.Join("holdouts", m.GetPlan().GetModel(), l.Holdout)
 	for _, err := range g.store.List(ctx, folder+"/") {
 		if err != nil {
@@ -68,7 +56,7 @@ func (g *Gate) look(ctx context.Context, e event.Event, m *eventv1.ModelEvaluate
 			}
 		}
 		l.Number++
-		err := g.putLook(ctx, numbered(folder, l.Number), l)
+		err := g.putJSON(ctx, numbered(folder, l.Number), l)
 		if err == nil {
 			break
 		}
@@ -76,32 +64,12 @@ func (g *Gate) look(ctx context.Context, e event.Event, m *eventv1.ModelEvaluate
 			return look{}, err
 		}
 	}
-	return l, g.putLook(ctx, own, l)
+	return l, g.putJSON(ctx, own, l)
 }
 
 func numbered(folder string, n int64) string { return fmt.Sprintf("%s/%010d.json", folder, n) }
 
-func (g *Gate) putLook(ctx context.Context, key string, l look) error {
-	body, err := encode(l)
-	if err != nil {
-		return err
-	}
-	_, err = g.store.Put(ctx, key, mediaJSON, bytes.NewReader(body))
-	return err
-}
-
 func (g *Gate) readLook(ctx context.Context, key string) (l look, err error) {
-	const op = "gate.readLook"
-	a, err := g.store.Stat(ctx, key)
-	if err != nil {
-		return look{}, err
-	}
-	body, err := g.store.Get(ctx, a, maxLook)
-	if err != nil {
-		return look{}, churn.E(op, churn.Internal, err)
-	}
-	if err := json.Unmarshal(body, &l); err != nil {
-		return look{}, churn.Errorf(op, churn.Internal, "%s is damaged: %w", a.GetUri(), err)
-	}
-	return l, nil
+	err = g.readJSON(ctx, key, maxLook, &l)
+	return l, err
 }

@@ -28,7 +28,7 @@ func policyOf(t *testing.T, store blob.Store, e event.Event) gate.Policy {
 	if err := json.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}
-	return d.Policy
+	return *d.Policy
 }
 
 // Each comparison with a champion on a hold-out is one more look at it, with less

@@ -13,28 +13,16 @@ import (
 
 // promote registers the candidate and makes it the champion, if the champion is
 // still the one that it was compared with. Otherwise it is superseded.
-func (g *Gate) promote(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated, d *decision) error {
-	version, err := g.registry.Register(ctx, registry.Version{
-		Model: d.Model, Run: d.Run, Experiment: m.GetPlan().GetExperiment(),
-		Artifact: m.GetCandidate().GetModel(), Preprocessor: m.GetFeatures().GetPreprocessor(),
-		Tags: map[string]string{
-			"git_sha":        m.GetPlan().GetGitSha(),
-			"timestamp":      m.GetPlan().GetRequestedAt(),
-			"run_id":         d.Run,
-			"event_id":       e.ID,
-			"trees_sha256":   d.TreesSHA256,
-			"dataset_sha256": d.DatasetSHA256,
-		},
-	})
+func (g *Gate) promote(ctx context.Context, step event.Event, evaluation string, m *eventv1.ModelEvaluated, d *decision) error {
+	version, err := g.register(ctx, d.Run, evaluation, m)
 	if err != nil {
 		return err
 	}
-	fault.Point("gate.registered")
 	promoted, err := g.registry.Promote(ctx, registry.Champion{
-		Model: d.Model, Stage: d.Stage, Version: version.Version, Run: d.Run, Cause: e.ID,
+		Model: d.Model, Stage: d.Stage, Version: version.Version, Run: d.Run, Cause: step.ID,
 	}, m.GetChampion().GetGeneration())
 	if churn.IsKind(err, churn.Conflict) {
-		d.Outcome, d.Reason = Superseded, superseded(m.GetChampion())
+		d.Outcome, d.Reason = Superseded, superseded(m.GetChampion(), d.Approval)
 		return nil
 	}
 	if err != nil {
@@ -45,12 +33,38 @@ func (g *Gate) promote(ctx context.Context, e event.Event, m *eventv1.ModelEvalu
 	return nil
 }
 
-// superseded says why the comparison is out of date. Who is champion now is not
-// told: a later attempt would find another.
-func superseded(c *eventv1.Champion) string {
+// register makes the run's candidate a version, of which a run has one.
+func (g *Gate) register(ctx context.Context, run, evaluation string, m *eventv1.ModelEvaluated) (registry.Version, error) {
+	plan := m.GetPlan()
+	version, err := g.registry.Register(ctx, registry.Version{
+		Model: plan.GetModel(), Run: run, Experiment: plan.GetExperiment(),
+		Artifact: m.GetCandidate().GetModel(), Preprocessor: m.GetFeatures().GetPreprocessor(),
+		Tags: map[string]string{
+			"git_sha":        plan.GetGitSha(),
+			"timestamp":      plan.GetRequestedAt(),
+			"run_id":         run,
+			"event_id":       evaluation,
+			"trees_sha256":   m.GetCandidate().GetTreesSha256(),
+			"dataset_sha256": plan.GetDataset().GetSha256(),
+		},
+	})
+	if err == nil {
+		fault.Point("gate.registered")
+	}
+	return version, err
+}
+
+// superseded says why the comparison is out of date, and what becomes of the
+// approval if there is one. Who is champion now is not told: a later attempt would
+// find another.
+func superseded(c *eventv1.Champion, a *Approval) string {
 	was := "beside no champion, and there is one now"
 	if c != nil {
 		was = fmt.Sprintf("beside version %d, and the champion has changed since", c.GetVersion())
 	}
-	return "the candidate was evaluated " + was + ": it is evaluated again"
+	text := "the candidate was evaluated " + was + ": it is evaluated again"
+	if a != nil {
+		text += fmt.Sprintf("; the approval of %s was for the comparison of then, and another will be asked for", a.DecidedBy)
+	}
+	return text
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
-	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -43,7 +42,7 @@ func (g *Gate) newest(ctx context.Context, e event.Event, m *eventv1.ModelPromot
 	if champion.Generation <= m.GetGeneration() {
 		return []event.Event{e}, nil
 	}
-	answer, err := stage.Outcome(ctx, g.store, churn.Gate, champion.Run, champion.Cause)
+	answer, err := g.announced(ctx, champion)
 	if churn.IsKind(err, churn.NotFound) {
 		return nil, nil
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // track tells the tracking server, and returns its id of the run.
-func (g *Gate) track(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated, d *decision, written *blob.Artifact) (string, error) {
+func (g *Gate) track(ctx context.Context, e event.Event, plan *eventv1.Plan, d *decision, written *blob.Artifact) (string, error) {
 	entry := registry.Entry{
 		Stage:     string(churn.Gate),
 		Params:    map[string]string{"outcome": string(d.Outcome), "reason": d.Reason},
@@ -36,7 +36,15 @@ func (g *Gate) track(ctx context.Context, e event.Event, m *eventv1.ModelEvaluat
 		entry.Params["generation"] = strconv.FormatInt(d.Promotion.Generation, 10)
 	}
 	return g.tracker.Track(ctx, registry.Run{
-		Experiment: m.GetPlan().GetExperiment(), Run: d.Run, Started: e.Time,
-		Name: d.Model + " " + d.Run,
+		Experiment: plan.GetExperiment(), Run: d.Run, Started: e.Time,
+		Name: d.name(),
 	}, entry)
+}
+
+// name is what people see the run called.
+func (d *decision) name() string {
+	if d.Kind == Retrain {
+		return d.Model + " " + d.Run
+	}
+	return d.Model + " " + string(d.Kind) + " " + d.Run
 }

@@ -25,7 +25,7 @@ const model = "churn-classifier"
 // start makes a gate as a new process would: with clients of its own, and
 // wrapped as a runner wraps it.
 func start(store blob.Store) (stage.Handler, stage.Stage) {
-	s := gate.New(store, objectstore.New(store), objectstore.NewTracker(store)).Stage()
+	s := gate.Asking(gate.New(store, objectstore.New(store), objectstore.NewTracker(store))).Stage()
 	return stage.Chain(s.Handler, stage.Once(store, s.Service), stage.Validate), s
 }
 
@@ -103,9 +103,10 @@ func evaluate(t testing.TB, store blob.Store, e event.Event, candidate, champion
 		},
 	}
 	r := objectstore.New(store)
-	c, err := r.Champion(t.Context(), model, m.GetPlan().GetGate().GetBaselineStage())
+	name := m.GetPlan().GetModel()
+	c, err := r.Champion(t.Context(), name, m.GetPlan().GetGate().GetBaselineStage())
 	if err == nil {
-		v, err := r.Version(t.Context(), model, c.Version)
+		v, err := r.Version(t.Context(), name, c.Version)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +116,7 @@ func evaluate(t testing.TB, store blob.Store, e event.Event, candidate, champion
 	} else if !churn.IsKind(err, churn.NotFound) {
 		t.Fatal(err)
 	}
-	return e.Reply(churn.Evaluator, churn.ModelEvaluated, 0, model, out)
+	return e.Reply(churn.Evaluator, churn.ModelEvaluated, 0, name, out)
 }
 
 // handle returns the one event that the gate answers with, which must be valid.

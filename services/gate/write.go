@@ -8,6 +8,10 @@ import (
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/stage"
+	"github.com/asfotec/churn/pkg/stage/fault"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 const mediaJSON = "application/json"
@@ -19,6 +23,22 @@ func key(run string, round int32, name string) string {
 		return churn.ArtifactKey(run, churn.Gate, name)
 	}
 	return churn.ArtifactKey(run, churn.Gate, "round-"+strconv.Itoa(int(round)), name)
+}
+
+// record writes the decision down, tells the tracking server, and returns
+// decision.json.
+func (g *Gate) record(ctx context.Context, e event.Event, plan *eventv1.Plan, d *decision) (*blob.Artifact, error) {
+	written, err := g.write(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	fault.Point("gate.written")
+	id, err := g.track(ctx, e, plan, d, written)
+	if err != nil {
+		return nil, err
+	}
+	stage.Report(ctx, stage.Progress{Activity: string(d.Outcome), Done: 1, Total: 1, Tracking: id})
+	return written, nil
 }
 
 // write puts decision.json. A Conflict is of an earlier attempt that wrote

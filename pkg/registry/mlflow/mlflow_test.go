@@ -222,6 +222,7 @@ func TestOnAServer(t *testing.T) {
 		"trials are nested":        nested,
 		"a run that was deleted":   deletedRun,
 		"what is in production":    production,
+		"back in production":       backInProduction,
 		"runs made twice":          twinRuns,
 		"versions made twice":      twinVersions,
 		"a version deleted there":  deletedVersion,
@@ -471,6 +472,26 @@ func production(t *testing.T, s server) {
 	s.get(t, "registered-models/get", url.Values{"name": {model}}, &answer)
 	if fmt.Sprint(answer.Model.Aliases) != "[{champion 2} {champion-Staging 1} {champion-canary_eu 2}]" {
 		t.Errorf("the aliases are %v", answer.Model.Aliases)
+	}
+}
+
+// MLflow's stage and alias go back with the champion.
+func backInProduction(t *testing.T, s server) {
+	const model = "back-in-production"
+	r := s.registry(t)
+	for n := int64(1); n <= 2; n++ {
+		register(t, r, s.version(t, model, fmt.Sprint("run-", n)))
+		promote(t, r, model, "Production", n, n-1)
+	}
+	back := registry.Champion{Model: model, Stage: "Production", Version: 1, Run: "rollback", Cause: "rollback"}
+	for range 2 {
+		if _, err := r.Promote(t.Context(), back, 2); err != nil {
+			t.Fatal(err)
+		}
+		versions := s.versions(t, model)
+		if len(versions) != 2 || versions[0].Stage != "Production" || versions[1].Stage != "Archived" || s.champion(t, model) != "1" {
+			t.Errorf("the versions are %+v, and the champion is %s", versions, s.champion(t, model))
+		}
 	}
 }
 

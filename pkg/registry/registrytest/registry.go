@@ -24,6 +24,7 @@ func Registry(t *testing.T, store blob.Store, open func(t *testing.T) registry.R
 		{"a run has one version", (*suite).registerAgain},
 		{"versions have no gap when many register at once", (*suite).registerRace},
 		{"promotions follow one another", (*suite).promotions},
+		{"a former champion comes back", (*suite).comeback},
 		{"stages and models are apart", (*suite).apart},
 		{"a promotion over another champion than expected is a Conflict", (*suite).conflict},
 		{"of many who promote at once one succeeds", (*suite).promoteRace},
@@ -215,6 +216,31 @@ func (s *suite) promotions() {
 	}
 	if got := s.history(model); !slices.Equal(got, want) {
 		s.Errorf("the history is %v, want %v", got, want)
+	}
+}
+
+// comeback has a former version promoted again by another run than its own, as a
+// rollback does.
+func (s *suite) comeback() {
+	model := s.registered(2)
+	s.mustPromote(model, 1, 0, "a")
+	s.mustPromote(model, 2, 1, "b")
+	back := registry.Champion{Model: model, Stage: "Production", Version: 1, Run: "rollback", Cause: "c"}
+	want := back
+	want.Generation, want.Previous = 3, 2
+	for _, r := range []registry.Registry{s.one, s.two} {
+		if got, err := r.Promote(s.ctx, back, 2); err != nil || got != want {
+			s.Errorf("promoted again: %v, %v, want %v", got, err, want)
+		}
+		if got, err := r.Champion(s.ctx, model, "Production"); err != nil || got != want {
+			s.Errorf("the champion is %v, %v, want %v", got, err, want)
+		}
+		if v, err := r.Version(s.ctx, model, 1); err != nil || v.Run != "run-1" {
+			s.Errorf("version 1 is %v, %v, want that of run-1", v, err)
+		}
+	}
+	if all := s.history(model); len(all) != 3 || all[2] != want {
+		s.Errorf("the history is %v", all)
 	}
 }
 
