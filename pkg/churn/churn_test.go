@@ -57,7 +57,7 @@ func TestIDsDoNotCollide(t *testing.T) {
 }
 
 // services are those that the topology may name.
-var services = []churn.Service{churn.Featurizer, churn.Trainer, churn.Evaluator, churn.Gate, churn.ModelService}
+var services = []churn.Service{churn.Featurizer, churn.Trainer, churn.Evaluator, churn.Gate, churn.Notifier, churn.ModelService}
 
 func TestTopology(t *testing.T) {
 	name := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
@@ -141,7 +141,7 @@ func TestTopologyIsConnected(t *testing.T) {
 		fails := slices.ContainsFunc(churn.Topology, func(s churn.TopicSpec) bool {
 			return s.Topic == churn.RunFailed && slices.Contains(s.Producers, who)
 		})
-		if !reads || fails != (who != churn.ModelService) {
+		if part := who != churn.ModelService && who != churn.Notifier; !reads || fails != part {
 			t.Errorf("%s reads: %v, can say that it failed: %v", who, reads, fails)
 		}
 	}

@@ -21,6 +21,10 @@ func EventID(causeID, eventType string, index int) string {
 	return derive("event", causeID, eventType, strconv.Itoa(index))
 }
 
+// TrialKey returns the record key of a run's trial: trials of one run are spread
+// over partitions, and so over trainers.
+func TrialKey(run string, trial int) string { return run + "/" + strconv.Itoa(trial) }
+
 // derive is UUIDv5 over length-prefixed parts, so that no two lists of parts
 // collide.
 func derive(parts ...string) string {

@@ -54,8 +54,8 @@ func (s Service) Permissions() Permissions {
 	p := Permissions{Topics: s.topics(), Objects: s.objects()}
 	switch {
 	case s == Client:
-		for _, of := range Stages() {
-			p.Topics = append(p.Topics, TopicAccess{of.DeadLetterTopic(), true, false})
+		for _, of := range Stages() { // whose dead letters it has tried anew
+			p.Topics = append(p.Topics, TopicAccess{of.RetryTopic(), false, true}, TopicAccess{of.DeadLetterTopic(), true, false})
 		}
 	case slices.Contains(Stages(), s):
 		p.Topics = append(p.Topics, TopicAccess{s.RetryTopic(), true, true}, TopicAccess{s.DeadLetterTopic(), false, true})
@@ -86,6 +86,7 @@ const (
 	policies = "policies/*"
 	registry = "registry/*"
 	holdouts = "holdouts/*"
+	letters  = "dlq/*" // what was done with dead letters
 )
 
 // Both are needed to score: the preprocessor and the model of a run. With
@@ -98,15 +99,17 @@ var (
 func (s Service) objects() []ObjectAccess {
 	switch s {
 	case Client:
-		return append(reading("runs/*", registry), writing(datasets, specs, policies, ProbeKey)...)
+		return append(reading("runs/*", registry), writing(datasets, specs, policies, letters, ProbeKey)...)
 	case Featurizer:
 		return append(reading(datasets), s.writes(specs, policies)...)
 	case Trainer:
 		return append(reading(ArtifactKey(AnyRun, Featurizer, "*")), s.writes()...)
 	case Evaluator: // the champion's artifacts, too
-		return append(reading(ArtifactKey(AnyRun, Featurizer, "*"), ArtifactKey(AnyRun, Trainer, "*"), registry), s.writes()...)
+		return append(reading(specs, ArtifactKey(AnyRun, Featurizer, "*"), ArtifactKey(AnyRun, Trainer, "*"), registry), s.writes()...)
 	case Gate: // copies what it registers to MLflow, and shows the evaluation in its report
 		return append(reading(policies, preprocessor, ArtifactKey(AnyRun, Trainer, "*"), ArtifactKey(AnyRun, Evaluator, "*")), s.writes(registry, holdouts)...)
+	case Notifier: // reads events alone, and notes what it has sent
+		return writing(ArtifactKey(AnyRun, s, "*"), ProbeKey)
 	case ModelService:
 		return reading(preprocessor, model)
 	}

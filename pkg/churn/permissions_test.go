@@ -24,6 +24,15 @@ func TestPermissions(t *testing.T) {
 				{Keys: "tracking/*/mlflow/*", Write: true}, {Keys: "doctor/conditional-write", Write: true},
 			},
 		},
+		churn.Notifier: {
+			Topics: []churn.TopicAccess{
+				{Topic: "approval-requested", Read: true}, {Topic: "approval-decided", Read: true}, {Topic: "model-promoted", Read: true},
+				{Topic: "model-rejected", Read: true}, {Topic: "run-failed", Read: true},
+				{Topic: "retry.notifier", Read: true, Write: true}, {Topic: "dlq.notifier", Write: true},
+			},
+			Group:   "notifier",
+			Objects: []churn.ObjectAccess{{Keys: "runs/<run>/notifier/*", Write: true}, {Keys: "doctor/conditional-write", Write: true}},
+		},
 		churn.ModelService: {
 			Topics:  []churn.TopicAccess{{Topic: "model-promoted", Read: true}, {Topic: "model-current", Read: true}},
 			Objects: []churn.ObjectAccess{{Keys: "runs/<run>/featurizer/preprocessor.json"}, {Keys: "runs/<run>/trainer/*model.txt"}},
@@ -40,15 +49,20 @@ func TestPermissions(t *testing.T) {
 // What a service writes no other does, but for what is listed here.
 func TestWhatMoreThanOneWrites(t *testing.T) {
 	t.Parallel()
+	ofRuns := []churn.Service{churn.Featurizer, churn.Trainer, churn.Evaluator, churn.Gate}
 	want := map[string][]churn.Service{
-		"model-trained":       {churn.Trainer, churn.Gate}, // which sends it back
-		"approval-decided":    {churn.Gate, churn.Client},  // that nobody decided in time
-		"run-failed":          churn.Stages(),
-		"run-progress":        churn.Stages(),
+		"features-ready":      {churn.Featurizer, churn.Evaluator}, // which sends the best trials to the next rung
+		"model-trained":       {churn.Trainer, churn.Gate},         // which sends it back
+		"approval-decided":    {churn.Gate, churn.Client},          // that nobody decided in time
+		"run-failed":          ofRuns,
+		"run-progress":        ofRuns,
 		"specs/*":             {churn.Featurizer, churn.Client},
 		"policies/*":          {churn.Featurizer, churn.Client},
-		"tracking/*/mlflow/*": churn.Stages(),
+		"tracking/*/mlflow/*": ofRuns,
 		churn.ProbeKey:        append(churn.Stages(), churn.Client),
+	}
+	for _, s := range churn.Stages() {
+		want[string(s.RetryTopic())] = []churn.Service{s, churn.Client} // which has dead letters tried anew
 	}
 	writers := map[string][]churn.Service{}
 	for _, s := range churn.Users() {

@@ -57,6 +57,7 @@ const (
 	Trainer      Service = "trainer"
 	Evaluator    Service = "evaluator"
 	Gate         Service = "gate"
+	Notifier     Service = "notifier"
 	ModelService Service = "modelservice"
 )
 
@@ -82,25 +83,25 @@ type TopicSpec struct {
 var Topology = []TopicSpec{
 	{RetrainRequested, "RetrainRequested", ByModel, 6, 0, false, nil, []Service{Featurizer},
 		"Asks for one run. Anyone may publish it."},
-	{FeaturesReady, "FeaturesReady", ByTrial, 12, 0, false, []Service{Featurizer}, []Service{Trainer},
-		"Data validated, split and prepared; one event per trial."},
+	{FeaturesReady, "FeaturesReady", ByTrial, 12, 0, false, []Service{Featurizer, Evaluator}, []Service{Trainer},
+		"Data validated, split and prepared; one event per trial. The evaluator sends the best trials of a rung to the next."},
 	{ModelTrained, "ModelTrained", ByRun, 6, 0, false, []Service{Trainer, Gate}, []Service{Evaluator},
-		"A candidate is trained. The gate sends it back here when the champion has changed since the evaluation."},
+		"A trial has come to a model, or failed. The gate sends it back here when the champion has changed since the evaluation."},
 	{ModelEvaluated, "ModelEvaluated", ByModel, 6, 0, false, []Service{Evaluator}, []Service{Gate},
 		"The candidate's hold-out metrics, beside the champion's on the same rows."},
-	{ApprovalRequested, "ApprovalRequested", ByModel, 6, 0, false, []Service{Gate}, []Service{Gate},
+	{ApprovalRequested, "ApprovalRequested", ByModel, 6, 0, false, []Service{Gate}, []Service{Gate, Notifier},
 		"A person must decide before the promotion. The gate reads it to see when the request lapses."},
-	{ApprovalDecided, "ApprovalDecided", ByModel, 6, 0, false, []Service{Client, Gate}, []Service{Gate},
+	{ApprovalDecided, "ApprovalDecided", ByModel, 6, 0, false, []Service{Client, Gate}, []Service{Gate, Notifier},
 		"A person's answer, or the gate's that nobody answered in time."},
 	{RollbackRequested, "RollbackRequested", ByModel, 6, 0, false, nil, []Service{Gate},
 		"A person asks for a former version."},
 	{OverrideRequested, "OverrideRequested", ByModel, 6, 0, false, nil, []Service{Gate},
 		"A person asks for the promotion of a candidate that was rejected."},
-	{ModelPromoted, "ModelPromoted", ByModel, 6, 0, false, []Service{Gate}, []Service{ModelService},
+	{ModelPromoted, "ModelPromoted", ByModel, 6, 0, false, []Service{Gate}, []Service{Notifier, ModelService},
 		"A version is now in production. Ends the run."},
-	{ModelRejected, "ModelRejected", ByModel, 6, 0, false, []Service{Gate}, nil,
+	{ModelRejected, "ModelRejected", ByModel, 6, 0, false, []Service{Gate}, []Service{Notifier},
 		"The candidate was not promoted, with every rule and its verdict. Ends the run."},
-	{RunFailed, "RunFailed", ByModel, 6, 0, false, []Service{Featurizer, Trainer, Evaluator, Gate}, nil,
+	{RunFailed, "RunFailed", ByModel, 6, 0, false, []Service{Featurizer, Trainer, Evaluator, Gate}, []Service{Notifier},
 		"The run could not be finished, and why. Ends the run."},
 	{ModelCurrent, "ModelPromoted", ByModel, 1, 0, true, []Service{Gate}, []Service{ModelService},
 		"The newest promotion of each model, compacted, for consumers that start cold."},

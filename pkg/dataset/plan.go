@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/search"
 	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -30,6 +33,7 @@ func (s *Spec) Plan(r *eventv1.RetrainRequested, data, spec *artifactv1.Artifact
 		RequestedBy: r.GetRequestedBy(),
 		Reason:      r.GetReason(),
 		RequestedAt: at.UTC().Format(time.RFC3339Nano),
+		Search:      trials(r.GetSearch()),
 	}
 	if err := checkPlan(p); err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the request cannot be met: %w", err)
@@ -87,6 +91,16 @@ func (s *Spec) gate(r *eventv1.GateOverrides) *eventv1.Gate {
 	}
 }
 
+// trials is the search as the plan has it: nil if one training is asked for.
+func trials(r *eventv1.Search) *eventv1.Search {
+	if r == nil {
+		return nil
+	}
+	s := proto.CloneOf(r)
+	s.Strategy = cmp.Or(s.GetStrategy(), search.Strategies[0])
+	return s
+}
+
 // checkPlan holds every setting against its range, LightGBM's where it is
 // LightGBM's.
 func checkPlan(p *eventv1.Plan) error {
@@ -95,6 +109,9 @@ func checkPlan(p *eventv1.Plan) error {
 	}
 	split := Split{Test: p.GetSplit().GetTest(), Validation: p.GetSplit().GetValidation(), Salt: p.GetSplit().GetSalt()}
 	if err := split.validate(); err != nil {
+		return err
+	}
+	if _, err := search.Trials(p); err != nil {
 		return err
 	}
 	t, g := p.GetTraining(), p.GetGate()

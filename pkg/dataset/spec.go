@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/strictyaml"
 )
 
 // MaxSpec is the most bytes that a spec may have.
@@ -32,6 +33,8 @@ type Spec struct {
 	Split    Split    `yaml:"split"`
 	Training Training `yaml:"training"`
 	Gate     Gate     `yaml:"gate"`
+	Slices   Slices   `yaml:"slices"`
+	Cost     *Cost    `yaml:"cost"` // nil: classes are cut at 0.5
 }
 
 // Target is the column that is predicted, and its two labels.
@@ -107,9 +110,10 @@ func ParseSpec(text []byte) (*Spec, error) {
 	s := &Spec{
 		Split:    Split{Test: 0.2, Validation: 0.15},
 		Training: defaultTraining,
+		Slices:   Slices{MinRows: 100, MinOfEachClass: 10},
 		Gate:     Gate{MinAUC: 0.82, MinAccuracy: 0.78, BaselineStage: "Production", Policy: churn.Refresh, Margin: 0.01, Alpha: 0.05},
 	}
-	if err := decodeYAML(text, s); err != nil {
+	if err := strictyaml.Decode(text, s); err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the dataset spec is not valid YAML of the expected form: %w", err)
 	}
 	for i := range s.Columns {
@@ -146,7 +150,7 @@ func (s *Spec) validate() error {
 	if err := s.Split.validate(); err != nil {
 		return err
 	}
-	return s.validateColumns()
+	return cmp.Or(s.validateColumns(), s.validateSlices(), s.Cost.validate())
 }
 
 func (t Target) validate() error {

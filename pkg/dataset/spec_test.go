@@ -26,6 +26,9 @@ func TestBuiltInSpec(t *testing.T) {
 	if c := s.Columns[18]; c.Name != "TotalCharges" || c.Missing != dataset.MissingZero || c.Min == nil || *c.Min != 0 {
 		t.Errorf("column %+v", c)
 	}
+	if len(s.Slices.Columns) != 4 || *s.Cost != (dataset.Cost{FalsePositive: 1, FalseNegative: 4}) {
+		t.Errorf("slices %+v, cost %+v", s.Slices, s.Cost)
+	}
 	if c := s.Columns[0]; c.Missing != dataset.MissingError {
 		t.Errorf("a blank gender is %q, want an error unless the spec says otherwise", c.Missing)
 	}
@@ -38,6 +41,9 @@ func TestSpecDefaults(t *testing.T) {
 	}
 	if s.Gate != (dataset.Gate{MinAUC: 0.82, MinAccuracy: 0.78, BaselineStage: "Production", Policy: churn.Refresh, Margin: 0.01, Alpha: 0.05}) {
 		t.Errorf("gate %+v", s.Gate)
+	}
+	if len(s.Slices.Columns) != 0 || s.Slices.MinRows != 100 || s.Slices.MinOfEachClass != 10 || s.Cost != nil {
+		t.Errorf("slices %+v, cost %v", s.Slices, s.Cost)
 	}
 	if s.Training.NumLeaves != 31 || s.Training.Seed != 42 {
 		t.Errorf("training %+v", s.Training)
@@ -83,6 +89,15 @@ func TestSpecErrorsNameTheField(t *testing.T) {
 		{"missing of a number", edit("missing: zero", "missing: category"), `columns[1] (n): missing is "category"`},
 		{"bounds", edit("max: 100", "max: -1"), "columns[1] (n): min 0 is above max -1"},
 		{"infinite bound", edit("max: 100", "max: .inf"), "columns[1] (n): min and max must be finite"},
+		{"slices by no column", small + "slices: {columns: [zip]}\n", `slices.columns[0] is "zip", which is none of the columns`},
+		{"slices by a number", small + "slices: {columns: [c, n]}\n", "slices.columns[1] is n, which is not categorical"},
+		{"slices by one column twice", small + "slices: {columns: [c, C]}\n", "slices.columns[1]: c is there twice"},
+		{"slices by many", small + "slices: {columns: [" + strings.Repeat("c, ", 21) + "]}\n", "slices.columns: there are 21; at most 20"},
+		{"slices of no rows", small + "slices: {min_rows: 0}\n", "slices.min_rows is 0, less than 1"},
+		{"slices of one class", small + "slices: {min_of_each_class: 1}\n", "slices.min_of_each_class is 1, less than 2"},
+		{"a mistake for nothing", small + "cost: {false_positive: 1}\n", "cost.false_negative is 0, not above 0"},
+		{"a mistake without end", small + "cost: {false_positive: .inf, false_negative: 1}\n", "cost.false_positive is +Inf"},
+		{"a mistake of no size", small + "cost: {false_positive: .nan, false_negative: 1}\n", "cost.false_positive is NaN"},
 		{"too large", small + "# " + strings.Repeat("x", dataset.MaxSpec), "at most 262144 are allowed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

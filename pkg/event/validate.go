@@ -187,6 +187,7 @@ func (c *checker) candidate(t *eventv1.TrainedModel) {
 	c.digest("trees_sha256", t.GetTreesSha256())
 	c.within("iterations", float64(t.GetIterations()), 0, maxCount)
 	c.unit("validation_auc", t.GetValidationAuc())
+	c.unit("folds_auc", t.GetFoldsAuc())
 	c.written("contributions", t.GetContributions())
 }
 

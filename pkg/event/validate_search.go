@@ -15,7 +15,7 @@ func (c *checker) search(s *eventv1.Search) {
 	c.in("search")
 	defer c.out()
 	c.within("trials", float64(s.GetTrials()), 1, maxTrials)
-	c.required("strategy", s.GetStrategy())
+	c.text("strategy", s.GetStrategy())
 	c.within("min_trials", float64(s.GetMinTrials()), 0, maxTrials)
 	c.within("folds", float64(s.GetFolds()), 0, maxTrials)
 	c.within("halving", float64(s.GetHalving()), 0, maxTrials)

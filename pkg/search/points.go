@@ -25,9 +25,9 @@ func gridPoints(s *eventv1.Search) func(trial, dimension int) float64 {
 	}
 }
 
-// gridSize returns how many points the grid has: 0 if a dimension is a range,
+// GridSize returns how many points the grid has: 0 if a dimension is a range,
 // of which there is no end, and at most one more than trials are allowed.
-func gridSize(s *eventv1.Search) int {
+func GridSize(s *eventv1.Search) int {
 	size := 1
 	for _, d := range s.GetDimensions() {
 		if size *= len(d.GetValues()); size > MaxTrials {

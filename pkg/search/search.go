@@ -163,7 +163,7 @@ func checkStrategy(s *eventv1.Search) error {
 	case Random, Sobol:
 		return nil
 	case Grid:
-		if size := gridSize(s); size != int(s.GetTrials()) {
+		if size := GridSize(s); size != int(s.GetTrials()) {
 			return fmt.Errorf("search.trials is %d, and the grid has %d points: a grid is tried whole", s.GetTrials(), size)
 		}
 		return nil

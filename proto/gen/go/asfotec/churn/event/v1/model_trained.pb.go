@@ -168,6 +168,9 @@ type TrainedModel struct {
 	// JSON: LightGBM's own contributions of each feature to the scores of
 	// validation rows (SHAP).
 	Contributions *v1.Artifact `protobuf:"bytes,9,opt,name=contributions,proto3" json:"contributions,omitempty"`
+	// Mean AUC over the folds of cross-validation, by which the trial is then
+	// judged; 0 if the search asks for none.
+	FoldsAuc      float64 `protobuf:"fixed64,10,opt,name=folds_auc,json=foldsAuc,proto3" json:"folds_auc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +268,13 @@ func (x *TrainedModel) GetContributions() *v1.Artifact {
 	return nil
 }
 
+func (x *TrainedModel) GetFoldsAuc() float64 {
+	if x != nil {
+		return x.FoldsAuc
+	}
+	return 0
+}
+
 var File_asfotec_churn_event_v1_model_trained_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_model_trained_proto_rawDesc = "" +
@@ -279,7 +289,7 @@ const file_asfotec_churn_event_v1_model_trained_proto_rawDesc = "" +
 	"\x05round\x18\x06 \x01(\x05R\x05round\x12<\n" +
 	"\btraining\x18\a \x01(\v2 .asfotec.churn.event.v1.TrainingR\btraining\x12\x12\n" +
 	"\x04rung\x18\b \x01(\x05R\x04rung\x12>\n" +
-	"\afailure\x18\t \x01(\v2$.asfotec.churn.event.v1.TrialFailureR\afailure\"\xa6\x04\n" +
+	"\afailure\x18\t \x01(\v2$.asfotec.churn.event.v1.TrialFailureR\afailure\"\xc3\x04\n" +
 	"\fTrainedModel\x129\n" +
 	"\x05model\x18\x01 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\x05model\x12?\n" +
 	"\btraining\x18\x02 \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\btraining\x12E\n" +
@@ -291,7 +301,9 @@ const file_asfotec_churn_event_v1_model_trained_proto_rawDesc = "" +
 	"iterations\x18\a \x01(\x05R\n" +
 	"iterations\x12%\n" +
 	"\x0evalidation_auc\x18\b \x01(\x01R\rvalidationAuc\x12I\n" +
-	"\rcontributions\x18\t \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\rcontributionsBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
+	"\rcontributions\x18\t \x01(\v2#.asfotec.churn.artifact.v1.ArtifactR\rcontributions\x12\x1b\n" +
+	"\tfolds_auc\x18\n" +
+	" \x01(\x01R\bfoldsAucBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3"
 
 var (
 	file_asfotec_churn_event_v1_model_trained_proto_rawDescOnce sync.Once

@@ -32,7 +32,7 @@ class ModelTrained(_message.Message):
     def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., features: _Optional[_Union[_features_ready_pb2.FeatureSet, _Mapping]] = ..., trial: _Optional[int] = ..., trials: _Optional[int] = ..., candidate: _Optional[_Union[TrainedModel, _Mapping]] = ..., round: _Optional[int] = ..., training: _Optional[_Union[_plan_pb2.Training, _Mapping]] = ..., rung: _Optional[int] = ..., failure: _Optional[_Union[_search_pb2.TrialFailure, _Mapping]] = ...) -> None: ...
 
 class TrainedModel(_message.Message):
-    __slots__ = ("model", "training", "importances", "importances_plot", "reference_scores", "trees_sha256", "iterations", "validation_auc", "contributions")
+    __slots__ = ("model", "training", "importances", "importances_plot", "reference_scores", "trees_sha256", "iterations", "validation_auc", "contributions", "folds_auc")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     IMPORTANCES_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class TrainedModel(_message.Message):
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_AUC_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    FOLDS_AUC_FIELD_NUMBER: _ClassVar[int]
     model: _artifact_pb2.Artifact
     training: _artifact_pb2.Artifact
     importances: _artifact_pb2.Artifact
@@ -51,4 +52,5 @@ class TrainedModel(_message.Message):
     iterations: int
     validation_auc: float
     contributions: _artifact_pb2.Artifact
-    def __init__(self, model: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., training: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances_plot: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., reference_scores: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., trees_sha256: _Optional[str] = ..., iterations: _Optional[int] = ..., validation_auc: _Optional[float] = ..., contributions: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ...) -> None: ...
+    folds_auc: float
+    def __init__(self, model: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., training: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., importances_plot: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., reference_scores: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., trees_sha256: _Optional[str] = ..., iterations: _Optional[int] = ..., validation_auc: _Optional[float] = ..., contributions: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., folds_auc: _Optional[float] = ...) -> None: ...

@@ -1,4 +1,6 @@
-package dataset
+// Package strictyaml decodes documents that people write: what is not understood is
+// refused rather than left out.
+package strictyaml
 
 import (
 	"bytes"
@@ -9,12 +11,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFields is the most fields that one mapping of a spec may have. The decoder
-// compares each with each other.
+// maxFields is the most fields that one mapping may have. The decoder compares each
+// with each other.
 const maxFields = 100
 
-// decodeYAML decodes one YAML document without unknown or repeated fields.
-func decodeYAML(text []byte, v any) error {
+// Decode decodes one YAML document without unknown or repeated fields.
+func Decode(text []byte, v any) error {
 	var tree yaml.Node
 	if err := decodeOne(text, false, &tree); err != nil {
 		return err
@@ -42,7 +44,7 @@ func decodeOne(text []byte, strict bool, v any) error {
 // What an alias stands for is looked at where it is written.
 func checkFields(n *yaml.Node) error {
 	if fields := len(n.Content) / 2; n.Kind == yaml.MappingNode && fields > maxFields {
-		return fmt.Errorf("line %d: there are %d fields; no part of a spec has more than %d", n.Line, fields, maxFields)
+		return fmt.Errorf("line %d: there are %d fields; no part of a document has more than %d", n.Line, fields, maxFields)
 	}
 	for _, child := range n.Content {
 		if err := checkFields(child); err != nil {
