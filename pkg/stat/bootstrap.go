@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/asfotec/churn/pkg/churn"
 )
@@ -98,6 +99,20 @@ func Intervals(replicates []Metrics, level float64) [metrics]Interval {
 			values[r] = v[m]
 		}
 		out[m] = Percentile(values, level)
+	}
+	return out
+}
+
+// Errors returns the standard error of each metric: the standard deviation of the
+// replicates.
+func Errors(replicates []Metrics) Metrics {
+	var out Metrics
+	values := make([]float64, len(replicates))
+	for m := range out {
+		for r, v := range replicates {
+			values[r] = v[m]
+		}
+		out[m] = stat.StdDev(values, nil)
 	}
 	return out
 }

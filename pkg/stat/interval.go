@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -36,14 +35,24 @@ func Wilson(k, n int64, level float64) Interval {
 }
 
 // Percentile returns the percentile interval of bootstrap replicates (Efron
-// and Tibshirani, An Introduction to the Bootstrap, ch. 13). It sorts values.
+// and Tibshirani, An Introduction to the Bootstrap, ch. 13), by the quantiles that
+// scipy takes. It sorts values.
 func Percentile(values []float64, level float64) Interval {
 	slices.Sort(values)
 	tail := (1 - level) / 2
-	return Interval{
-		stat.Quantile(tail, stat.LinInterp, values, nil),
-		stat.Quantile(1-tail, stat.LinInterp, values, nil),
+	return Interval{quantile(values, tail), quantile(values, 1-tail)}
+}
+
+// quantile returns the p-quantile of sorted values, 0 ≤ p ≤ 1, so that the first
+// and the last are those of 0 and 1, and between two there is a straight line
+// (Hyndman and Fan, American Statistician 50 (1996) 361–365, definition 7).
+func quantile(sorted []float64, p float64) float64 {
+	whole, part := math.Modf(p * float64(len(sorted)-1))
+	i := int(whole)
+	if i+1 == len(sorted) {
+		return sorted[i]
 	}
+	return sorted[i] + float64(part*(sorted[i+1]-sorted[i]))
 }
 
 // normalQuantile returns z with P(|Z| < z) = level.

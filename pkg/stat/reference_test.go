@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"testing"
+
+	"github.com/asfotec/churn/pkg/churn"
 )
 
 // The references are made by testdata/reference.py and testdata/reference.R.
@@ -88,6 +90,7 @@ type sklearnSample struct {
 	ROC              [][2]float64
 	PR               [][2]float64
 	Calibration      [][2]float64
+	Recalibration    *[2]float64 // slope and intercept; null if there are none
 }
 
 func TestAgainstScikitLearn(t *testing.T) {
@@ -144,6 +147,18 @@ func compare(t *testing.T, s *Sample, want sklearnSample) {
 		points = append(points, Point{b.Score, b.Rate})
 	}
 	comparePoints(t, "Calibration", points, want.Calibration)
+	slope, intercept, err := s.Recalibration()
+	switch {
+	case want.Recalibration == nil:
+		if !churn.IsKind(err, churn.Invalid) {
+			t.Errorf("Recalibration = %v, %v, error %v; want an Invalid one", slope, intercept, err)
+		}
+	case err != nil:
+		t.Error(err)
+	default:
+		near(t, "slope", slope, want.Recalibration[0], 1e-9)
+		near(t, "intercept", intercept, want.Recalibration[1], 1e-9)
+	}
 }
 
 func comparePoints(t *testing.T, what string, got []Point, want [][2]float64) {
@@ -155,6 +170,83 @@ func comparePoints(t *testing.T, what string, got []Point, want [][2]float64) {
 	for i, p := range got {
 		near(t, what+" x", p.X, want[i][0], 1e-13)
 		near(t, what+" y", p.Y, want[i][1], 1e-13)
+	}
+}
+
+type scipyValues struct {
+	Bootstrap map[string]map[string]struct{ Low, High, Error Metrics }
+	Binned    map[string]struct {
+		Expected, Actual []int64
+		PSI              float64
+		PSIP             float64 `json:"psi_p"`
+		KS               float64
+		KSP              float64 `json:"ks_p"`
+		SmallSample      float64 `json:"ks_2samp_p"`
+	}
+	Discovery []struct{ P, Q []float64 }
+}
+
+func scipyReference(t *testing.T) scipyValues {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/scipy.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want scipyValues
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	if len(want.Bootstrap) == 0 || len(want.Binned) == 0 || len(want.Discovery) == 0 {
+		t.Fatal("testdata/scipy.json lacks a part: run reference.py")
+	}
+	return want
+}
+
+// scipy.stats.bootstrap was given the rows that Draw draws, so all must agree:
+// the draws, the metrics, the pairing, and the intervals and errors.
+func TestAgainstScipyBootstrap(t *testing.T) {
+	samples := referenceSamples(t)
+	for name, want := range scipyReference(t).Bootstrap {
+		t.Run(name, func(t *testing.T) {
+			p := samples[name]
+			out, err := Bootstrap{Replicates: 200, Seed: 7, Threshold: 0.5}.Draw(t.Context(), sample(t, p.labels, p.a), sample(t, p.labels, p.b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, replicates := range map[string][]Metrics{"a": out[0], "b": out[1], "difference": Differences(out[0], out[1])} {
+				intervals, errors := Intervals(replicates, 0.95), Errors(replicates)
+				for m := range intervals {
+					name := what + " " + Metric(m).String()
+					near(t, name+" low", intervals[m].Low, want[what].Low[m], 1e-12)
+					near(t, name+" high", intervals[m].High, want[what].High[m], 1e-12)
+					near(t, name+" error", errors[m], want[what].Error[m], 1e-12)
+				}
+			}
+		})
+	}
+}
+
+func TestAgainstScipyDrift(t *testing.T) {
+	for name, want := range scipyReference(t).Binned {
+		t.Run(name, func(t *testing.T) {
+			psi, p := PSI(want.Expected, want.Actual)
+			near(t, "PSI", psi, want.PSI, 1e-13)
+			near(t, "its p", p, want.PSIP, 1e-11)
+			distance, p := KSTest(want.Expected, want.Actual)
+			near(t, "distance", distance, want.KS, 1e-14)
+			near(t, "its p", p, want.KSP, 1e-13)
+			// ks_2samp takes the distribution for as many rows as there are, of one
+			// sample, which differs by about 1/√rows.
+			near(t, "its p by ks_2samp", p, want.SmallSample, 0.05)
+		})
+	}
+}
+
+func TestAgainstScipyDiscovery(t *testing.T) {
+	for _, c := range scipyReference(t).Discovery {
+		for i, q := range BenjaminiHochberg(c.P) {
+			near(t, "q", q, c.Q[i], 1e-15)
+		}
 	}
 }
 

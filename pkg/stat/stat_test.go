@@ -339,8 +339,9 @@ func TestMcNemar(t *testing.T) {
 	near(t, "either way round", McNemar(3, 11), McNemar(11, 3), 0)
 }
 
-// BenchmarkBootstrap is two models on a hold-out of the Telco data's size.
-func BenchmarkBootstrap(b *testing.B) {
+// BenchmarkDraw is all metrics of two models, and of their difference, on a
+// hold-out of the Telco data's size, with intervals and errors.
+func BenchmarkDraw(b *testing.B) {
 	labels, first, second := make([]bool, 1409), make([]float64, 1409), make([]float64, 1409)
 	pcg := newStream(1, 1)
 	for i := range labels {
@@ -362,7 +363,9 @@ func BenchmarkBootstrap(b *testing.B) {
 		}
 		Intervals(out[0], 0.95)
 		Intervals(out[1], 0.95)
-		Intervals(Differences(out[0], out[1]), 0.95)
+		differences := Differences(out[0], out[1])
+		Intervals(differences, 0.95)
+		Errors(differences)
 	}
 }
 

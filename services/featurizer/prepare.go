@@ -12,6 +12,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
+	"github.com/asfotec/churn/pkg/profile"
 	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -113,7 +114,7 @@ type pass struct {
 	reader  *dataset.Reader
 	fitter  *feature.Fitter
 	writer  *feature.Writer
-	profile *profiler
+	profile *profile.Profiler
 }
 
 func newPass(spec *dataset.Spec, split dataset.Split, in io.Reader, table io.Writer) (*pass, error) {
@@ -121,7 +122,7 @@ func newPass(spec *dataset.Spec, split dataset.Split, in io.Reader, table io.Wri
 	if err != nil {
 		return nil, err
 	}
-	return &pass{reader, feature.NewFitter(spec, split), feature.NewWriter(table, spec), newProfiler(spec)}, nil
+	return &pass{reader, feature.NewFitter(spec, split), feature.NewWriter(table, spec), profile.New(spec)}, nil
 }
 
 // read takes all rows in.
@@ -151,7 +152,7 @@ func (p *pass) add(row *dataset.Row) error {
 	if err := p.fitter.Add(row); err != nil {
 		return err
 	}
-	p.profile.add(row)
+	p.profile.Add(row)
 	return p.writer.Write(row)
 }
 
@@ -168,7 +169,7 @@ func (p *pass) result(table *os.File) (*prepared, error) {
 	if out.preprocessor, err = preprocessor.JSON(); err != nil {
 		return nil, err
 	}
-	if out.profile, err = encode(p.profile.document(p.reader)); err != nil {
+	if out.profile, err = p.profile.Document(p.reader).JSON(); err != nil {
 		return nil, err
 	}
 	for part, classes := range p.reader.Counts() {
