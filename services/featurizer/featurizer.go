@@ -9,6 +9,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/search"
 	"github.com/asfotec/churn/pkg/service"
 	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -71,9 +72,25 @@ func (f *Featurizer) Handle(ctx context.Context, e event.Event) ([]event.Event, 
 	}
 	rows := written.GetTrainRows() + written.GetValidationRows() + written.GetHoldoutRows()
 	stage.Report(ctx, stage.Progress{Activity: "prepared", Done: rows, Total: rows, Tracking: id})
-	return []event.Event{e.Reply(churn.Featurizer, churn.FeaturesReady, 0, e.Run()+"/0", &eventv1.FeaturesReady{
-		Plan: plan, Features: written, Trial: 0, Trials: 1,
-	})}, nil
+	return trials(e, plan, written)
+}
+
+// trials returns an event for each trial of the plan: one, unless it has a search.
+func trials(e event.Event, plan *eventv1.Plan, features *eventv1.FeatureSet) ([]event.Event, error) {
+	settings, err := search.Trials(plan)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]event.Event, len(settings))
+	for n, s := range settings {
+		ready := &eventv1.FeaturesReady{Plan: plan, Features: features, Trial: int32(n), Trials: int32(len(settings))}
+		if plan.GetSearch() != nil {
+			s.NumIterations = search.Iterations(plan.GetSearch(), s.GetNumIterations(), 0)
+			ready.Training = s
+		}
+		out[n] = e.Reply(churn.Featurizer, churn.FeaturesReady, n, churn.TrialKey(e.Run(), n), ready)
+	}
+	return out, nil
 }
 
 // payload returns the event's message, validated.

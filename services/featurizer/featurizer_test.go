@@ -27,6 +27,8 @@ import (
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/feature"
+	"github.com/asfotec/churn/pkg/policy"
+	"github.com/asfotec/churn/pkg/profile"
 	"github.com/asfotec/churn/pkg/registry/objectstore"
 	"github.com/asfotec/churn/pkg/service"
 	"github.com/asfotec/churn/pkg/stage"
@@ -135,10 +137,10 @@ func (f *featurize) get(t testing.TB, a *blob.Artifact) []byte {
 	return body
 }
 
-func (f *featurize) profile(t testing.TB, ready *eventv1.FeaturesReady) Document {
+func (f *featurize) profile(t testing.TB, ready *eventv1.FeaturesReady) *profile.Document {
 	t.Helper()
-	var d Document
-	if err := json.Unmarshal(f.get(t, ready.GetFeatures().GetProfile()), &d); err != nil {
+	d, err := profile.Parse(f.get(t, ready.GetFeatures().GetProfile()))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -268,6 +270,32 @@ func TestEvent(t *testing.T) {
 	if got.Topic != churn.FeaturesReady || got.Key != run+"/0" || got.Correlation != run || got.Causation != e.ID || !got.Time.Equal(requestedAt) ||
 		got.ID != churn.EventID(e.ID, churn.FeaturesReady.Type(), 0) || got.Source != "/asfotec/churn/featurizer" || got.Sequence != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A search has an event for each trial, with settings of its own, spread over
+// partitions.
+func TestTrials(t *testing.T) {
+	f := newFeaturize()
+	request := f.small(t, smallFile())
+	request.Search = &eventv1.Search{
+		Trials: 5, Strategy: "sobol", Halving: 2, Dimensions: []*eventv1.Dimension{{Parameter: "num_leaves", Low: 7, High: 63}},
+	}
+	out, err := New(f.store, objectstore.NewTracker(f.store), Defaults{}).Handle(t.Context(), requestEvent(request))
+	if err != nil || len(out) != 5 {
+		t.Fatalf("%d events, %v", len(out), err)
+	}
+	ids, leaves := map[string]bool{}, map[int32]bool{}
+	for n, e := range out {
+		m := e.Data.(*eventv1.FeaturesReady)
+		if err := event.Validate(e); err != nil || e.Key != churn.TrialKey(run, n) || m.GetTrial() != int32(n) || m.GetTrials() != 5 ||
+			m.GetTraining().GetNumIterations() != 63 || m.GetPlan().GetTraining().GetNumIterations() != 500 {
+			t.Errorf("trial %d: %v, %v", n, m, err)
+		}
+		ids[e.ID], leaves[m.GetTraining().GetNumLeaves()] = true, true
+	}
+	if len(ids) != 5 || len(leaves) < 4 {
+		t.Errorf("%d ids, %d numbers of leaves", len(ids), len(leaves))
 	}
 }
 
@@ -410,6 +438,64 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
+const ownPolicy = "version: 1\nname: own\nrules:\n- {name: f1, holds: candidate.f1 > 0.5}\n"
+
+// Every plan names the text of its policy, kept under its digest: that of the
+// request, or the built-in one of the name.
+func TestPolicy(t *testing.T) {
+	refresh, _ := policy.BuiltIn(churn.Refresh)
+	better, _ := policy.BuiltIn(churn.MustBeBetter)
+	f := newFeaturize()
+	named := f.put(t, "mine/own.yaml", []byte(ownPolicy))
+	for name, test := range map[string]struct {
+		gate *eventv1.GateOverrides
+		want string
+	}{
+		"default":  {nil, string(refresh)},
+		"name":     {&eventv1.GateOverrides{Policy: proto.String(churn.MustBeBetter)}, string(better)},
+		"document": {&eventv1.GateOverrides{PolicyDocument: named}, ownPolicy},
+		"URI":      {&eventv1.GateOverrides{PolicyDocument: &blob.Artifact{Uri: named.GetUri()}}, ownPolicy},
+	} {
+		r := f.small(t, smallFile())
+		r.Gate = test.gate
+		a := f.mustHandle(t, r).GetPlan().GetGate().GetPolicyDocument()
+		if got := string(f.get(t, a)); got != test.want || a.GetUri() != f.store.URI(churn.PolicyKey(a.GetSha256())) {
+			t.Errorf("%s: %v is\n%s", name, a, got)
+		}
+	}
+	if keys := f.keys(t, "policies/"); len(keys) != 3 {
+		t.Errorf("kept are %q", keys)
+	}
+}
+
+// A policy that is not what the request names, or is wrong, fails the run before
+// anything is computed.
+func TestPoliciesThatAreRefused(t *testing.T) {
+	f := newFeaturize()
+	named := f.put(t, "mine/own.yaml", []byte(ownPolicy))
+	for name, test := range map[string]struct {
+		document *blob.Artifact
+		kind     churn.Kind
+		say      string
+	}{
+		"not there":    {&blob.Artifact{Uri: f.store.URI("mine/none.yaml")}, churn.NotFound, "mine/none.yaml"},
+		"changed":      {&blob.Artifact{Uri: named.GetUri(), Sha256: strings.Repeat("0", 64)}, churn.Invalid, "is not what the event names"},
+		"large":        {f.put(t, "mine/large.yaml", bytes.Repeat([]byte("#"), policy.MaxDocument+1)), churn.Invalid, "larger than the limit of 65536 bytes"},
+		"wrong":        {f.put(t, "mine/wrong.yaml", []byte(strings.Replace(ownPolicy, "f1 >", "f2 >", 1))), churn.Invalid, "mine/wrong.yaml: policy.Parse: the policy own: rule f1"},
+		"other bucket": {&blob.Artifact{Uri: "s3://other/own.yaml"}, churn.Invalid, "s3://other"},
+	} {
+		r := f.small(t, smallFile())
+		r.Gate = &eventv1.GateOverrides{PolicyDocument: test.document}
+		_, err := f.handle(t.Context(), t, r)
+		if churn.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.say) {
+			t.Errorf("%s: kind %v: %v\nwant %v: %s", name, churn.KindOf(err), err, test.kind, test.say)
+		}
+	}
+	if keys := f.keys(t, "runs/"); keys != nil {
+		t.Errorf("it wrote %q", keys)
+	}
+}
+
 // Files that are read rightly, whatever wrote them.
 func TestGoodFiles(t *testing.T) {
 	plain := newFeaturize()
@@ -433,7 +519,7 @@ func TestGoodFiles(t *testing.T) {
 	t.Run("quoted newlines", func(t *testing.T) {
 		f := newFeaturize()
 		d := f.profile(t, f.mustHandle(t, f.small(t, smallFile("k0,\"x\ny\",1,no"))))
-		if i := slices.IndexFunc(d.Columns[0].Categories, func(c Category) bool { return c.Name == "x\ny" }); i < 0 {
+		if i := slices.IndexFunc(d.Columns[0].Categories, func(c profile.Category) bool { return c.Name == "x\ny" }); i < 0 {
 			t.Errorf("categories %+v", d.Columns[0].Categories)
 		}
 	})
@@ -642,7 +728,7 @@ func TestTracking(t *testing.T) {
 		}
 	}
 	plan := ready.GetPlan()
-	settings := 7 // beside those of the three messages
+	settings := 7 // beside those of the three messages, of which the policy's document is told by its digest
 	for _, m := range []proto.Message{plan.GetSplit(), plan.GetTraining(), plan.GetGate()} {
 		settings += m.ProtoReflect().Descriptor().Fields().Len()
 	}
@@ -650,7 +736,8 @@ func TestTracking(t *testing.T) {
 		"model": "small-model", "split_test": "0.3", "split_salt": "", "training_num_leaves": "7", "training_seed": "42", "gate_min_auc": "0.82",
 		"gate_baseline_stage": "Production", "gate_dry_run": "false", "dataset_sha256": plan.GetDataset().GetSha256(),
 		"spec_sha256": plan.GetSpec().GetSha256(), "dataset_uri": plan.GetDataset().GetUri(),
-		"train_rows": fmt.Sprint(ready.GetFeatures().GetTrainRows()),
+		"policy_sha256": plan.GetGate().GetPolicyDocument().GetSha256(),
+		"train_rows":    fmt.Sprint(ready.GetFeatures().GetTrainRows()),
 	} {
 		if v, ok := got.Params[name]; v != want || !ok {
 			t.Errorf("param %s is %q, want %q", name, v, want)

@@ -12,6 +12,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/policy"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -41,12 +42,38 @@ func (f *Featurizer) spec(ctx context.Context, named *blob.Artifact) (specFile, 
 	if err != nil {
 		return specFile{}, err
 	}
+	a, err := f.keep(ctx, churn.SpecKey, text)
+	return specFile{spec, a}, err
+}
+
+// policy reads the policy that the request names, or else takes the built-in one of
+// that name, and keeps it in the same way.
+func (f *Featurizer) policy(ctx context.Context, named *blob.Artifact, name string) (*blob.Artifact, error) {
+	const op = "featurizer.policy"
+	if named == nil {
+		text, ok := policy.BuiltIn(name)
+		if !ok {
+			return nil, churn.Errorf(op, churn.Internal, "there is no policy %.40q", name)
+		}
+		return f.keep(ctx, churn.PolicyKey, text)
+	}
+	text, err := f.read(ctx, named, policy.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := policy.Parse(text); err != nil {
+		return nil, churn.Errorf(op, churn.Invalid, "%.200s: %w", named.GetUri(), err)
+	}
+	return f.keep(ctx, churn.PolicyKey, text)
+}
+
+// keep stores a document under its digest.
+func (f *Featurizer) keep(ctx context.Context, key func(sha256 string) string, text []byte) (*blob.Artifact, error) {
 	sum, err := blob.Sum(bytes.NewReader(text))
 	if err != nil {
-		return specFile{}, churn.E("featurizer.spec", churn.Internal, err)
+		return nil, churn.E("featurizer.keep", churn.Internal, err)
 	}
-	a, err := f.store.Put(ctx, churn.SpecKey(sum), mediaYAML, bytes.NewReader(text))
-	return specFile{spec, a}, err
+	return f.store.Put(ctx, key(sum), mediaYAML, bytes.NewReader(text))
 }
 
 // read returns the bytes of an object that a request names, verified if it
@@ -92,5 +119,10 @@ func (f *Featurizer) plan(ctx context.Context, e event.Event, request *eventv1.R
 	r := proto.CloneOf(request)
 	r.Model = cmp.Or(r.GetModel(), f.defaults.Model)
 	r.Experiment = cmp.Or(r.GetExperiment(), f.defaults.Experiment)
-	return spec.Plan(r, source, spec.artifact, e.Time)
+	plan, err := spec.Plan(r, source, spec.artifact, e.Time)
+	if err != nil {
+		return nil, err
+	}
+	plan.Gate.PolicyDocument, err = f.policy(ctx, r.GetGate().GetPolicyDocument(), plan.GetGate().GetPolicy())
+	return plan, err
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
@@ -19,8 +20,8 @@ func (f *Featurizer) track(ctx context.Context, e event.Event, plan *eventv1.Pla
 	params := map[string]string{
 		"model":       plan.GetModel(),
 		"dataset_uri": plan.GetDataset().GetUri(), "dataset_sha256": plan.GetDataset().GetSha256(),
-		"spec_sha256": plan.GetSpec().GetSha256(),
-		"train_rows":  strconv.FormatInt(s.GetTrainRows(), 10), "validation_rows": strconv.FormatInt(s.GetValidationRows(), 10),
+		"spec_sha256": plan.GetSpec().GetSha256(), "policy_sha256": plan.GetGate().GetPolicyDocument().GetSha256(),
+		"train_rows": strconv.FormatInt(s.GetTrainRows(), 10), "validation_rows": strconv.FormatInt(s.GetValidationRows(), 10),
 		"holdout_rows": strconv.FormatInt(s.GetHoldoutRows(), 10),
 	}
 	addSettings(params, "split_", plan.GetSplit())
@@ -47,6 +48,9 @@ func addSettings(params map[string]string, prefix string, m proto.Message) {
 	fields := r.Descriptor().Fields()
 	for i := range fields.Len() {
 		fd := fields.Get(i)
+		if fd.Kind() == protoreflect.MessageKind {
+			continue // its text is another each time
+		}
 		params[prefix+string(fd.Name())] = fmt.Sprint(r.Get(fd).Interface())
 	}
 }
