@@ -22,6 +22,7 @@ type Document struct {
 	Run                string          `json:"run"`
 	Trial              int32           `json:"trial"`
 	Trials             int32           `json:"trials"`
+	Rung               int32           `json:"rung,omitempty"`
 	Engine             Engine          `json:"engine"`
 	FeaturesSHA256     string          `json:"features_sha256"`
 	PreprocessorSHA256 string          `json:"preprocessor_sha256"`
@@ -31,6 +32,7 @@ type Document struct {
 	Metric             string          `json:"metric"` // that early stopping goes by
 	BestIteration      int             `json:"best_iteration"`
 	Validation         History         `json:"validation"`
+	FoldsAUC           []float64       `json:"folds_auc,omitempty"` // of each fold of cross-validation
 	ModelSHA256        string          `json:"model_sha256"`
 	TreesSHA256        string          `json:"trees_sha256"`
 }
@@ -63,6 +65,7 @@ func (t *Trainer) document(run string, ready *eventv1.FeaturesReady, in *input, 
 		Run:     run,
 		Trial:   ready.GetTrial(),
 		Trials:  ready.GetTrials(),
+		Rung:    ready.GetRung(),
 		Engine: Engine{
 			Name: "lightgbm", Version: lightgbm.Version, LibrarySHA256: t.pool.LibrarySHA256(),
 		},
@@ -70,7 +73,7 @@ func (t *Trainer) document(run string, ready *eventv1.FeaturesReady, in *input, 
 		PreprocessorSHA256: ready.GetFeatures().GetPreprocessor().GetSha256(),
 		Features:           len(in.preprocessor.Features),
 		Rows:               Rows{in.rows[lightgbm.Train], in.rows[lightgbm.Validation]},
-		Parameters:         lightgbm.ParamsOf(ready.GetPlan().GetTraining()),
+		Parameters:         lightgbm.ParamsOf(settings(ready)),
 		Metric:             "binary_logloss",
 		BestIteration:      r.Iterations,
 	}
@@ -79,6 +82,18 @@ func (t *Trainer) document(run string, ready *eventv1.FeaturesReady, in *input, 
 		d.Validation.LogLoss = append(d.Validation.LogLoss, i.LogLoss)
 	}
 	return d
+}
+
+// foldsAUC returns the mean over the folds, 0 without any.
+func (d *Document) foldsAUC() float64 {
+	if len(d.FoldsAUC) == 0 {
+		return 0
+	}
+	sum := 0.0
+	for _, auc := range d.FoldsAUC {
+		sum += auc
+	}
+	return sum / float64(len(d.FoldsAUC))
 }
 
 // encode returns v as JSON for people and machines.

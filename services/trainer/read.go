@@ -18,6 +18,10 @@ const (
 	// scoreRows is how many validation rows, from the first, reference scores
 	// are given of.
 	scoreRows = 4096
+	// explainRows is how many of them are explained, unless there are so many
+	// features that explainCells is less.
+	explainRows  = 2000
+	explainCells = 4 << 20
 )
 
 // parts are the splits that are trained with, by LightGBM's set.
@@ -27,8 +31,14 @@ var parts = [2]dataset.Part{lightgbm.Train: dataset.Train, lightgbm.Validation: 
 type input struct {
 	table        *feature.Table
 	preprocessor *feature.Preprocessor
-	rows         [2]int  // of each set, as the event says
-	reference    []int64 // row numbers of the first validation rows, at most scoreRows
+	rows         [2]int    // of each set, as the event says
+	reference    []int64   // row numbers of the first validation rows, at most scoreRows
+	first        []float64 // features of the first of those, at most explain() rows
+}
+
+// explain is how many of the first validation rows are to be explained.
+func (in *input) explain() int {
+	return min(explainRows, explainCells/(len(in.preprocessor.Features)+1))
 }
 
 // read opens the features that the event names.
@@ -62,7 +72,7 @@ func (in *input) data() lightgbm.Data {
 // of the file.
 func (in *input) chunks() iter.Seq2[lightgbm.Chunk, error] {
 	return func(yield func(lightgbm.Chunk, error) bool) {
-		in.reference = in.reference[:0]
+		in.reference, in.first = in.reference[:0], in.first[:0]
 		for set, part := range parts {
 			for c, err := range in.table.Chunks(in.preprocessor, part) {
 				if err != nil {
@@ -70,7 +80,7 @@ func (in *input) chunks() iter.Seq2[lightgbm.Chunk, error] {
 					return
 				}
 				if part == dataset.Validation {
-					in.reference = append(in.reference, c.Rows[:min(len(c.Rows), scoreRows-len(in.reference))]...)
+					in.keep(c)
 				}
 				if !yield(lightgbm.Chunk{Set: lightgbm.Set(set), X: c.X, Y: labels(c)}, nil) {
 					return
@@ -78,6 +88,13 @@ func (in *input) chunks() iter.Seq2[lightgbm.Chunk, error] {
 			}
 		}
 	}
+}
+
+// keep keeps what is needed of the first validation rows when the model is there.
+func (in *input) keep(c feature.Chunk) {
+	in.reference = append(in.reference, c.Rows[:min(len(c.Rows), scoreRows-len(in.reference))]...)
+	cells := in.explain() * len(in.preprocessor.Features)
+	in.first = append(in.first, c.X[:min(len(c.X), cells-len(in.first))]...)
 }
 
 func labels(c feature.Chunk) []float32 {

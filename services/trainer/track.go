@@ -18,7 +18,7 @@ func (t *Trainer) track(ctx context.Context, e event.Event, ready *eventv1.Featu
 	plan := ready.GetPlan()
 	entry := registry.Entry{
 		Stage:  string(churn.Trainer),
-		Params: settings(plan.GetTraining()),
+		Params: parameters(settings(ready)),
 		Metrics: map[string]float64{
 			"validation_auc":      m.GetValidationAuc(),
 			"validation_log_loss": d.Validation.LogLoss[d.BestIteration-1],
@@ -31,7 +31,11 @@ func (t *Trainer) track(ctx context.Context, e event.Event, ready *eventv1.Featu
 		Artifacts: map[string]*blob.Artifact{
 			churn.ModelText: m.GetModel(), churn.TrainingJSON: m.GetTraining(), churn.ImportancesJSON: m.GetImportances(),
 			churn.ImportancesPNG: m.GetImportancesPlot(), churn.ReferenceScores: m.GetReferenceScores(),
+			churn.Contributions: m.GetContributions(),
 		},
+	}
+	if len(d.FoldsAUC) > 0 {
+		entry.Metrics["folds_auc"] = m.GetFoldsAuc()
 	}
 	trial := folderOf(e.Run(), ready).trial
 	entry.Ends = trial != "" // the run itself goes on
@@ -41,8 +45,8 @@ func (t *Trainer) track(ctx context.Context, e event.Event, ready *eventv1.Featu
 	}, entry)
 }
 
-// settings returns a message's scalar fields by name.
-func settings(m proto.Message) map[string]string {
+// parameters returns a message's scalar fields by name.
+func parameters(m proto.Message) map[string]string {
 	out := map[string]string{}
 	r := m.ProtoReflect()
 	declared := r.Descriptor().Fields()

@@ -35,7 +35,35 @@ func New(store blob.Store, tracker registry.Tracker, pool *worker.Pool) *Trainer
 
 // Stage returns the trainer as a stage.
 func (t *Trainer) Stage() stage.Stage {
-	return stage.Stage{Service: churn.Trainer, Topics: []churn.Topic{churn.FeaturesReady}, Handler: t}
+	return stage.Stage{Service: churn.Trainer, Topics: []churn.Topic{churn.FeaturesReady}, Handler: t, GaveUp: gaveUp}
+}
+
+// gaveUp answers for a trial of several that cannot be trained: it has failed, and
+// its run goes on without it.
+func gaveUp(e event.Event, why *eventv1.RunFailed) (event.Event, bool) {
+	ready, ok := e.Data.(*eventv1.FeaturesReady)
+	if !ok || ready.GetTrials() < 2 || event.Validate(e) != nil {
+		return event.Event{}, false
+	}
+	answer := trained(ready, nil)
+	answer.Failure = &eventv1.TrialFailure{Kind: why.GetKind(), Operation: why.GetOperation(), Message: why.GetMessage()}
+	return e.Reply(churn.Trainer, churn.ModelTrained, 0, e.Run(), answer), true
+}
+
+// trained returns what is answered to a trial.
+func trained(ready *eventv1.FeaturesReady, candidate *eventv1.TrainedModel) *eventv1.ModelTrained {
+	return &eventv1.ModelTrained{
+		Plan: ready.GetPlan(), Features: ready.GetFeatures(), Candidate: candidate,
+		Trial: ready.GetTrial(), Trials: ready.GetTrials(), Training: ready.GetTraining(), Rung: ready.GetRung(),
+	}
+}
+
+// settings are the trial's own, or else the plan's.
+func settings(ready *eventv1.FeaturesReady) *eventv1.Training {
+	if own := ready.GetTraining(); own != nil {
+		return own
+	}
+	return ready.GetPlan().GetTraining()
 }
 
 // Handle trains a model on the features of a features-ready event.
@@ -49,11 +77,15 @@ func (t *Trainer) Handle(ctx context.Context, e event.Event) ([]event.Event, err
 	if err != nil {
 		return nil, err
 	}
+	folds, err := t.crossValidate(ctx, ready, in)
+	if err != nil {
+		return nil, err
+	}
 	result, err := t.train(ctx, ready, in)
 	if err != nil {
 		return nil, err
 	}
-	document, files, err := t.describe(e.Run(), ready, in, result)
+	document, files, err := t.describe(e.Run(), ready, in, result, folds)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +95,7 @@ func (t *Trainer) Handle(ctx context.Context, e event.Event) ([]event.Event, err
 	}
 	auc := result.History[result.Iterations-1].AUC
 	written.TreesSha256, written.Iterations, written.ValidationAuc = document.TreesSHA256, int32(result.Iterations), auc
+	written.FoldsAuc = document.foldsAUC()
 	id, err := t.track(ctx, e, ready, document, written)
 	if err != nil {
 		return nil, err
@@ -71,10 +104,7 @@ func (t *Trainer) Handle(ctx context.Context, e event.Event) ([]event.Event, err
 		Activity: "trained", Done: int64(result.Iterations), Total: int64(result.Iterations),
 		Metric: metricAUC, Value: auc, Tracking: id,
 	})
-	return []event.Event{e.Reply(churn.Trainer, churn.ModelTrained, 0, e.Run(), &eventv1.ModelTrained{
-		Plan: ready.GetPlan(), Features: ready.GetFeatures(),
-		Trial: ready.GetTrial(), Trials: ready.GetTrials(), Candidate: written,
-	})}, nil
+	return []event.Event{e.Reply(churn.Trainer, churn.ModelTrained, 0, e.Run(), trained(ready, written))}, nil
 }
 
 // payload returns the event's message, validated.
@@ -89,15 +119,15 @@ func payload(e event.Event) (*eventv1.FeaturesReady, error) {
 // metricAUC is the metric that progress shows: people know it best.
 const metricAUC = "auc"
 
-// train trains with the settings of the plan and reports each iteration.
+// train trains with the trial's settings and reports each iteration.
 func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *input) (*lightgbm.Result, error) {
-	params := lightgbm.ParamsOf(ready.GetPlan().GetTraining())
+	params := lightgbm.ParamsOf(settings(ready))
 	data := in.data()
 	start := time.Now() //nolint:forbidigo // for the log
 	training, end := obs.Span(ctx, "train", trace.WithAttributes(attribute.Int("churn.rows", data.Rows[lightgbm.Train])))
 	result, err := t.pool.Train(training, params, lightgbm.Options{
 		Threads:   t.threads(data.Rows[lightgbm.Train]),
-		ScoreRows: scoreRows,
+		ScoreRows: scoreRows, ContributionRows: in.explain(),
 		Progress: func(i lightgbm.Iteration) {
 			stage.Report(ctx, stage.Progress{
 				Activity: "training", Done: int64(i.Number), Total: int64(params.NumIterations),

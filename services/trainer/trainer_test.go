@@ -34,6 +34,7 @@ import (
 	"github.com/asfotec/churn/pkg/gbdt/worker"
 	"github.com/asfotec/churn/pkg/registry/objectstore"
 	"github.com/asfotec/churn/pkg/service"
+	"github.com/asfotec/churn/pkg/shap"
 	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -321,6 +322,41 @@ func TestImportances(t *testing.T) {
 	}
 }
 
+// The contributions are those of the model that is written: with those of the
+// features, the expected value adds up to the scores' log odds.
+func TestContributions(t *testing.T) {
+	s := newSetting(t, whole(t))
+	_, trained := s.handle(t.Context(), t)
+	d, err := shap.Parse(s.get(t, trained.GetCandidate().GetContributions()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Features) != 46 || len(d.Columns) != 19 || d.Columns[0].Column != "Contract" {
+		t.Errorf("%d features of %d columns, the first of which is %v", len(d.Features), len(d.Columns), d.Columns[0])
+	}
+	scores, err := feature.DecodeScores(s.get(t, trained.GetCandidate().GetReferenceScores()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Rows < 100 || int(d.Rows) > len(scores) {
+		t.Fatalf("%d of %d rows are explained", d.Rows, len(scores))
+	}
+	odds := 0.0
+	for _, score := range scores[:d.Rows] {
+		odds += math.Log(score.Score/(1-score.Score)) / float64(d.Rows)
+	}
+	byFeature, byColumn := d.Expected, d.Expected
+	for _, f := range d.Features {
+		byFeature += f.Mean
+	}
+	for _, c := range d.Columns {
+		byColumn += c.Mean
+	}
+	if math.Abs(byFeature-odds) > 1e-9 || math.Abs(byColumn-odds) > 1e-9 {
+		t.Errorf("the means add up to %v by feature and %v by column, the log odds' mean is %v", byFeature, byColumn, odds)
+	}
+}
+
 func TestReferenceScores(t *testing.T) {
 	s := newSetting(t, whole(t))
 	_, trained := s.handle(t.Context(), t)
@@ -440,7 +476,7 @@ func TestTracks(t *testing.T) {
 	if n := len(got.Series["validation_auc_by_iteration"]); n <= int(trained.GetCandidate().GetIterations()) {
 		t.Errorf("a series of %d iterations", n)
 	}
-	if len(got.Artifacts) != 5 {
+	if len(got.Artifacts) != 6 {
 		t.Errorf("artifacts %v", got.Artifacts)
 	}
 }

@@ -11,20 +11,25 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	"github.com/asfotec/churn/pkg/shap"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 // folder is where a training's artifacts lie: each trial of several has its own.
 type folder struct {
 	run   string
-	trial string // empty if there is only one
+	trial string // and its rung; empty if there is only one
 }
 
 func folderOf(run string, ready *eventv1.FeaturesReady) folder {
 	if ready.GetTrials() == 1 {
 		return folder{run: run}
 	}
-	return folder{run, "trial-" + strconv.Itoa(int(ready.GetTrial()))}
+	trial := "trial-" + strconv.Itoa(int(ready.GetTrial()))
+	if ready.GetRung() > 0 {
+		trial += "-rung-" + strconv.Itoa(int(ready.GetRung()))
+	}
+	return folder{run, trial}
 }
 
 func (f folder) key(name string) string {
@@ -33,12 +38,13 @@ func (f folder) key(name string) string {
 
 // files are the artifacts' bytes.
 type files struct {
-	model, training, importances, plot, scores []byte
+	model, training, importances, plot, scores, contributions []byte
 }
 
 // describe makes the document and every file.
-func (t *Trainer) describe(run string, ready *eventv1.FeaturesReady, in *input, r *lightgbm.Result) (*Document, *files, error) {
+func (t *Trainer) describe(run string, ready *eventv1.FeaturesReady, in *input, r *lightgbm.Result, folds []float64) (*Document, *files, error) {
 	d := t.document(run, ready, in, r)
+	d.FoldsAUC = folds
 	out := &files{model: r.Model}
 	var err error
 	if d.ModelSHA256, err = blob.Sum(bytes.NewReader(r.Model)); err != nil {
@@ -48,11 +54,16 @@ func (t *Trainer) describe(run string, ready *eventv1.FeaturesReady, in *input, 
 		return nil, nil, err
 	}
 	i := importances(in.preprocessor, r.Importances)
+	c, err := shap.Summarize(in.preprocessor, in.first, r.Contributions)
+	if err != nil {
+		return nil, nil, err
+	}
 	var group errgroup.Group
 	group.Go(func() (err error) { out.training, err = encode(d); return err })
 	group.Go(func() (err error) { out.importances, err = encode(i); return err })
 	group.Go(func() (err error) { out.plot, err = plotImportances(i); return err })
 	group.Go(func() (err error) { out.scores, err = scores(in.reference, r.Scores); return err })
+	group.Go(func() (err error) { out.contributions, err = c.JSON(); return err })
 	return d, out, group.Wait()
 }
 
@@ -86,6 +97,7 @@ func (t *Trainer) write(ctx context.Context, in folder, f *files) (*eventv1.Trai
 		{churn.ImportancesJSON, mediaJSON, f.importances, &out.Importances},
 		{churn.ImportancesPNG, mediaPNG, f.plot, &out.ImportancesPlot},
 		{churn.ReferenceScores, mediaParquet, f.scores, &out.ReferenceScores},
+		{churn.Contributions, mediaJSON, f.contributions, &out.Contributions},
 	} {
 		group.Go(func() (err error) {
 			*put.to, err = t.store.Put(ctx, in.key(put.name), put.media, bytes.NewReader(put.body))

@@ -17,6 +17,7 @@ const (
 	typeFloat32     = 0
 	typeFloat64     = 1
 	predictNormal   = 0
+	predictContrib  = 3
 	importanceSplit = 0
 	importanceGain  = 1
 )

@@ -126,7 +126,7 @@ func (s *session) setNames(names []string) error {
 }
 
 // push streams all rows into the two sets, keeps the first validation rows for
-// the reference scores, and sets the labels.
+// the predictions, and sets the labels.
 func (s *session) push(ctx context.Context) error {
 	width := len(s.data.Features)
 	labels := [2][]float32{make([]float32, 0, s.data.Rows[Train]), make([]float32, 0, s.data.Rows[Validation])}
@@ -148,7 +148,7 @@ func (s *session) push(ctx context.Context) error {
 		}
 		labels[c.Set] = append(labels[c.Set], c.Y...)
 		if c.Set == Validation {
-			keep := min(len(c.X), s.options.ScoreRows*width-len(s.reference))
+			keep := min(len(c.X), max(s.options.ScoreRows, s.options.ContributionRows)*width-len(s.reference))
 			s.reference = append(s.reference, c.X[:max(0, keep)]...)
 		}
 	}

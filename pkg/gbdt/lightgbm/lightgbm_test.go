@@ -164,15 +164,59 @@ func quality(labels []float32, scores []float64) (auc, loss float64) {
 	return auc / pairs, loss / float64(len(labels))
 }
 
+// What the features contribute and what is expected add up to the log odds of the
+// score, row by row, and what is expected is the same for every row.
+func TestContributions(t *testing.T) {
+	const rows = 300
+	width := len(features) + 1
+	r := train(t, params(), lightgbm.Options{Threads: 1, ScoreRows: 500, ContributionRows: rows}, makeTable(9000, 1000, 2).data(700))
+	if len(r.Contributions) != rows*width {
+		t.Fatalf("%d contributions, want %d of each of %d rows", len(r.Contributions), width, rows)
+	}
+	var sizes [6]float64
+	for i := range rows {
+		row := r.Contributions[i*width : (i+1)*width]
+		sum := 0.0
+		for j, c := range row {
+			sum += c
+			sizes[j] += math.Abs(c)
+		}
+		if odds := math.Log(r.Scores[i] / (1 - r.Scores[i])); math.Abs(sum-odds) > 1e-9 {
+			t.Errorf("row %d: the contributions add up to %v, the log odds are %v", i, sum, odds)
+		}
+		if row[width-1] != r.Contributions[width-1] {
+			t.Errorf("row %d is expected at %v, the first at %v", i, row[width-1], r.Contributions[width-1])
+		}
+	}
+	if noise := sizes[4]; sizes[0] < 3*noise || sizes[1] < 3*noise {
+		t.Errorf("the features contribute %v in all; the first two matter and the fifth is noise", sizes[:5])
+	}
+}
+
+// Explaining never takes long beside the training: a model that has more leaves
+// than rows to have grown from is explained by fewer rows.
+func TestFewAreExplained(t *testing.T) {
+	p := params()
+	p.NumLeaves, p.MinDataInLeaf, p.EarlyStoppingRound = 500, 1, 0
+	o := lightgbm.Options{Threads: 1, ContributionRows: 1000}
+	for rows, want := range map[int]int{400: 100, 60: 60} {
+		r := train(t, p, o, makeTable(1000, rows, 2).data(500))
+		if got := len(r.Contributions) / (len(features) + 1); got != want || r.Scores != nil {
+			t.Errorf("%d of %d rows are explained, want %d, and %d scored", got, rows, want, len(r.Scores))
+		}
+	}
+}
+
 // One model, whatever the run, the threads and the chunks.
 func TestDeterminism(t *testing.T) {
 	p := params()
 	p.BaggingFraction, p.BaggingFreq, p.FeatureFraction = 0.7, 1, 0.8
 	tab := makeTable(20_000, 2_000, 1)
-	want := train(t, p, lightgbm.Options{Threads: 1, ScoreRows: 10}, tab.data(1<<20))
+	want := train(t, p, lightgbm.Options{Threads: 1, ScoreRows: 10, ContributionRows: 200}, tab.data(1<<20))
 	for _, c := range []struct{ threads, chunk int }{{1, 1 << 20}, {2, 777}, {4, 64}} {
-		got := train(t, p, lightgbm.Options{Threads: c.threads, ScoreRows: 10}, tab.data(c.chunk))
-		if !bytes.Equal(got.Model, want.Model) || !slices.Equal(got.Scores, want.Scores) || !slices.Equal(got.History, want.History) {
+		got := train(t, p, lightgbm.Options{Threads: c.threads, ScoreRows: 10, ContributionRows: 200}, tab.data(c.chunk))
+		if !bytes.Equal(got.Model, want.Model) || !slices.Equal(got.Scores, want.Scores) || !slices.Equal(got.History, want.History) ||
+			!slices.Equal(got.Contributions, want.Contributions) {
 			t.Errorf("another model with %d threads and chunks of %d rows", c.threads, c.chunk)
 		}
 	}

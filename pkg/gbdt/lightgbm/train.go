@@ -13,6 +13,10 @@ type Options struct {
 	Threads   int             // see Threads
 	ScoreRows int             // how many of the first validation rows to score
 	Progress  func(Iteration) // called after each iteration; may be nil
+
+	// ContributionRows is how many of the first validation rows to explain: the
+	// fewer, the larger the model.
+	ContributionRows int
 }
 
 // Iteration is how the model did on the validation rows after an iteration.
@@ -36,6 +40,11 @@ type Result struct {
 	History     []Iteration  // of every iteration, also of those that were given up
 	Importances []Importance // in the order of the features
 	Scores      []float64    // probability of each of the first validation rows
+
+	// Contributions has for each of the first validation rows what each feature
+	// adds to its log odds, and the log odds that are added to: rows × (features
+	// + 1), row-major.
+	Contributions []float64
 }
 
 // Train trains a binary classifier. With early stopping it ends once

@@ -22,15 +22,17 @@ const (
 
 // What the worker sends.
 const (
-	kindReady     kind = iota + 101 // JSON of a greeting: the library is loaded
-	kindRows                        // asks for all rows, from the first
-	kindIteration                   // JSON of a lightgbm.Iteration
-	kindModel                       // a piece of the model text
-	kindResult                      // JSON of an outcome
-	kindFailure                     // JSON of a failure: the training has failed
+	kindReady         kind = iota + 101 // JSON of a greeting: the library is loaded
+	kindRows                            // asks for all rows, from the first
+	kindIteration                       // JSON of a lightgbm.Iteration
+	kindModel                           // a piece of the model text
+	kindContributions                   // a piece of the contributions, see appendFloats
+	kindResult                          // JSON of an outcome
+	kindFailure                         // JSON of a failure: the training has failed
 )
 
-// maxFrame is the most bytes in one frame. Rows and model texts go in pieces.
+// maxFrame is the most bytes in one frame. Rows, model texts and
+// contributions go in pieces.
 const maxFrame = 128 << 20
 
 // pieceSize is about how many bytes a piece has.

@@ -99,7 +99,7 @@ func work(c *conn, libraryPath string) error {
 func answer(c *conn, library *lightgbm.Library, r request) error {
 	rows := &rows{conn: c, width: len(r.Features)}
 	result, err := library.Train(context.Background(), r.Params, lightgbm.Options{
-		Threads: r.Threads, ScoreRows: r.ScoreRows,
+		Threads: r.Threads, ScoreRows: r.ScoreRows, ContributionRows: r.ContributionRows,
 		Progress: func(i lightgbm.Iteration) { rows.fail(c.sendJSON(kindIteration, i)) },
 	}, lightgbm.Data{Features: r.Features, Rows: r.Rows, Chunks: rows.all})
 	if rows.err != nil {
@@ -117,6 +117,11 @@ func answer(c *conn, library *lightgbm.Library, r request) error {
 func sendResult(c *conn, r *lightgbm.Result) error {
 	for piece := range slices.Chunk(r.Model, pieceSize) {
 		if err := c.send(kindModel, piece); err != nil {
+			return err
+		}
+	}
+	for piece := range slices.Chunk(r.Contributions, pieceSize/8) {
+		if err := c.send(kindContributions, appendFloats(nil, piece)); err != nil {
 			return err
 		}
 	}

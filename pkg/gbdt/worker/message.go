@@ -17,15 +17,16 @@ type greeting struct {
 
 // request asks for a training. The rows follow when the worker asks for them.
 type request struct {
-	Params    lightgbm.Params `json:"params"`
-	Threads   int             `json:"threads"`
-	ScoreRows int             `json:"score_rows"`
-	Features  []string        `json:"features"`
-	Rows      [2]int          `json:"rows"`
+	Params           lightgbm.Params `json:"params"`
+	Threads          int             `json:"threads"`
+	ScoreRows        int             `json:"score_rows"`
+	ContributionRows int             `json:"contribution_rows"`
+	Features         []string        `json:"features"`
+	Rows             [2]int          `json:"rows"`
 }
 
-// outcome is a lightgbm.Result without the model, which goes before it, and the
-// history, which has gone as progress.
+// outcome is a lightgbm.Result without the model and the contributions, which go
+// before it, and the history, which has gone as progress.
 type outcome struct {
 	Iterations  int                   `json:"iterations"`
 	Importances []lightgbm.Importance `json:"importances"`
@@ -61,9 +62,7 @@ func rowSize(width int) int { return 4 + 8*width }
 // set, the rows' features, their labels, numbers in little-endian IEEE 754.
 func appendChunk(b []byte, c lightgbm.Chunk, width, from, to int) []byte {
 	b = append(b, byte(c.Set))
-	for _, x := range c.X[from*width : to*width] {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
-	}
+	b = appendFloats(b, c.X[from*width:to*width])
 	for _, y := range c.Y[from:to] {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(y))
 	}
@@ -79,11 +78,24 @@ func readChunk(b []byte, c *lightgbm.Chunk, width int) error {
 	c.Set = lightgbm.Set(b[0])
 	c.X, c.Y = c.X[:0], c.Y[:0]
 	x, y := b[1:1+8*rows*width], b[1+8*rows*width:]
-	for ; len(x) > 0; x = x[8:] {
-		c.X = append(c.X, math.Float64frombits(binary.LittleEndian.Uint64(x)))
-	}
+	c.X = readFloats(c.X, x)
 	for ; len(y) > 0; y = y[4:] {
 		c.Y = append(c.Y, math.Float32frombits(binary.LittleEndian.Uint32(y)))
 	}
 	return nil
+}
+
+func appendFloats(b []byte, numbers []float64) []byte {
+	for _, x := range numbers {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+	}
+	return b
+}
+
+// readFloats appends what appendFloats wrote to numbers.
+func readFloats(numbers []float64, b []byte) []float64 {
+	for ; len(b) >= 8; b = b[8:] {
+		numbers = append(numbers, math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	}
+	return numbers
 }

@@ -122,7 +122,7 @@ func (p *process) train(ctx context.Context, params lightgbm.Params, o lightgbm.
 	p.printed.reset()
 	stop := context.AfterFunc(ctx, p.kill)
 	defer func() { p.sound = stop() && p.sound }()
-	if err := p.sendJSON(kindTrain, request{params, o.Threads, o.ScoreRows, d.Features, d.Rows}); err != nil {
+	if err := p.sendJSON(kindTrain, request{params, o.Threads, o.ScoreRows, o.ContributionRows, d.Features, d.Rows}); err != nil {
 		return nil, p.failed(ctx, err)
 	}
 	r := &lightgbm.Result{}
@@ -138,6 +138,8 @@ func (p *process) train(ctx context.Context, params lightgbm.Params, o lightgbm.
 			err = p.iteration(ctx, body, r, o.Progress)
 		case kindModel:
 			err = addPiece(r, body)
+		case kindContributions:
+			err = addContributions(r, body, o.ContributionRows*(len(d.Features)+1))
 		case kindResult:
 			return p.result(ctx, body, r)
 		case kindFailure:
@@ -193,6 +195,15 @@ func addPiece(r *lightgbm.Result, piece []byte) error {
 		return churn.Errorf("worker.Train", churn.Invalid, "the model has more than %d bytes: fewer num_leaves or num_iterations make it smaller", maxModel)
 	}
 	r.Model = append(r.Model, piece...)
+	return nil
+}
+
+// addContributions adds a piece of at most so many numbers in all.
+func addContributions(r *lightgbm.Result, piece []byte, most int) error {
+	if len(piece)%8 != 0 || len(r.Contributions)+len(piece)/8 > most {
+		return churn.Errorf("worker.Train", churn.Internal, "the worker has sent %d bytes after %d contributions of %d", len(piece), len(r.Contributions), most)
+	}
+	r.Contributions = readFloats(r.Contributions, piece)
 	return nil
 }
 

@@ -109,7 +109,7 @@ func TestTrain(t *testing.T) {
 	// More than one frame of rows, and more than one of model.
 	data, p := makeTable(40_000, 12_000).data(), params(20)
 	p.NumLeaves = 255
-	o := lightgbm.Options{Threads: 1, ScoreRows: 5000}
+	o := lightgbm.Options{Threads: 1, ScoreRows: 5000, ContributionRows: 10}
 	want, err := library.Train(t.Context(), p, o, data)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,8 @@ func TestTrain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got.Model, want.Model) || got.Iterations != want.Iterations || !slices.Equal(got.Scores, want.Scores) ||
-			!slices.Equal(got.History, want.History) || !slices.Equal(got.Importances, want.Importances) {
+			!slices.Equal(got.History, want.History) || !slices.Equal(got.Importances, want.Importances) ||
+			!slices.Equal(got.Contributions, want.Contributions) {
 			t.Errorf("another result from a worker with %d threads", threads)
 		}
 		if !slices.Equal(seen, want.History) {
@@ -134,6 +135,34 @@ func TestTrain(t *testing.T) {
 	}
 	if len(pool.workers) != 1 {
 		t.Errorf("%d workers for trainings one after the other", len(pool.workers))
+	}
+}
+
+// More contributions than one frame holds.
+func TestContributions(t *testing.T) {
+	library, err := lightgbm.Load(libraryPath)
+	if err != nil {
+		t.Fatalf("%v\ninstall it with: make lightgbm", err)
+	}
+	data, p := makeTable(40_000, 12_000).data(), params(20)
+	p.NumLeaves = 2 // which is explained quickly
+	o := lightgbm.Options{Threads: 1, ContributionRows: 12_000}
+	want, err := library.Train(t.Context(), p, o, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(want.Contributions); n != 12_000*(len(features)+1) || 8*n < pieceSize {
+		t.Fatalf("%d contributions are too few to be sent in pieces", n)
+	}
+	got, err := newPool(t, 1).Train(t.Context(), p, o, data)
+	if err != nil || !slices.Equal(got.Contributions, want.Contributions) {
+		t.Errorf("other contributions from a worker, or %v", err)
+	}
+	var r lightgbm.Result
+	for _, piece := range []int{8 * 5, 7, 8 * 6} {
+		if err := addContributions(&r, make([]byte, piece), 10); churn.IsKind(err, churn.Internal) != (piece != 8*5) {
+			t.Errorf("%d bytes after %d contributions of 10: %v", piece, len(r.Contributions), err)
+		}
 	}
 }
 
