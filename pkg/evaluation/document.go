@@ -27,12 +27,13 @@ type Document struct {
 	Candidate  Judgement   `json:"candidate"`
 	Champion   *Champion   `json:"champion"`   // null if there was none
 	Comparison *Comparison `json:"comparison"` // null if there was no champion
-	// OperatingPoint is where the candidate's scores are to be cut.
-	OperatingPoint OperatingPoint `json:"operating_point"`
-	Slices         []Slice        `json:"slices"`
-	Data           Data           `json:"data"`
-	Drift          *Drift         `json:"drift"` // null if there was no champion, or its profile cannot be compared with
-	Warnings       []string       `json:"warnings"`
+	// OperatingPoint is where the candidate's scores are to be cut; null, for at
+	// 0.5, if the spec declares no cost.
+	OperatingPoint *OperatingPoint `json:"operating_point"`
+	Slices         []Slice         `json:"slices"` // by column, in the spec's order, and value
+	Data           *Data           `json:"data"`   // null if the profile is of an older featurizer
+	Drift          *Drift          `json:"drift"`  // null if there was no champion, or its profile cannot be compared with
+	Warnings       []string        `json:"warnings"`
 }
 
 // Holdout describes the rows that were scored.
@@ -75,6 +76,7 @@ type Judgement struct {
 // wilson or bootstrap.
 type Measure struct {
 	Value  float64 `json:"value"`
+	Error  float64 `json:"error,omitempty"` // standard error, of a difference
 	Low    float64 `json:"low"`
 	High   float64 `json:"high"`
 	Method string  `json:"method"`
@@ -84,8 +86,8 @@ type Measure struct {
 // the labels on the scores' log odds, and the bins that have rows.
 type Calibration struct {
 	Error     float64    `json:"error"`
-	Slope     float64    `json:"slope"`     // 1 of a calibrated model, less of one that is too sure
-	Intercept float64    `json:"intercept"` // 0 of a calibrated model
+	Slope     *float64   `json:"slope"`     // 1 of a calibrated model, less of one that is too sure; null if the classes do not overlap
+	Intercept *float64   `json:"intercept"` // 0 of a calibrated model; null as well
 	Bins      []stat.Bin `json:"bins"`
 }
 
@@ -127,10 +129,16 @@ type Difference struct {
 
 // Data says what the data is like, all splits together.
 type Data struct {
-	Rows           int64              `json:"rows"`
-	PositiveRate   float64            `json:"positive_rate"`
-	DuplicateShare float64            `json:"duplicate_share"`
-	MissingShare   map[string]float64 `json:"missing_share"` // by column
+	Rows           int64           `json:"rows"`
+	PositiveRate   float64         `json:"positive_rate"`
+	DuplicateShare float64         `json:"duplicate_share"`
+	Columns        []ColumnQuality `json:"columns"` // in the spec's order
+}
+
+// ColumnQuality is one column of Data.
+type ColumnQuality struct {
+	Name         string  `json:"name"`
+	MissingShare float64 `json:"missing_share"`
 }
 
 // Drift holds the tests of the data's columns beside the data that the champion

@@ -7,7 +7,6 @@ import (
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
-	"github.com/asfotec/churn/pkg/registry"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -31,11 +30,12 @@ type pinnedChampion struct {
 	Run          string         `json:"run"`
 	Artifact     *blob.Artifact `json:"artifact"`
 	Preprocessor *blob.Artifact `json:"preprocessor"`
+	Profile      *blob.Artifact `json:"profile,omitempty"` // of the data that it was trained on, if that is still there
 }
 
 // pinChampion returns the champion that this evaluation compares with, nil if
 // there is none, and notes it at key unless it is noted already.
-func (v *Evaluator) pinChampion(ctx context.Context, key string, plan *eventv1.Plan) (*eventv1.Champion, error) {
+func (v *Evaluator) pinChampion(ctx context.Context, key string, plan *eventv1.Plan) (*pinnedChampion, error) {
 	noted, err := v.readPin(ctx, key)
 	if err == nil || !churn.IsKind(err, churn.NotFound) {
 		return noted, err
@@ -52,10 +52,10 @@ func (v *Evaluator) pinChampion(ctx context.Context, key string, plan *eventv1.P
 	if churn.IsKind(err, churn.Conflict) {
 		return v.readPin(ctx, key) // another attempt was first
 	}
-	return found.Champion.message(), err
+	return found.Champion, err
 }
 
-func (v *Evaluator) readPin(ctx context.Context, key string) (*eventv1.Champion, error) {
+func (v *Evaluator) readPin(ctx context.Context, key string) (*pinnedChampion, error) {
 	a, err := v.store.Stat(ctx, key)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (v *Evaluator) readPin(ctx context.Context, key string) (*eventv1.Champion,
 	if err := json.Unmarshal(body, &p); err != nil {
 		return nil, churn.Errorf("evaluator.readPin", churn.Invalid, "%s: %w", key, err)
 	}
-	return p.Champion.message(), nil
+	return p.Champion, nil
 }
 
 // currentChampion asks the registry; nil if nothing has been promoted yet.
@@ -87,11 +87,11 @@ func (v *Evaluator) currentChampion(ctx context.Context, model, stage string) (*
 	if err != nil {
 		return nil, err
 	}
-	return pinned(c, version), nil
-}
-
-func pinned(c registry.Champion, v registry.Version) *pinnedChampion {
-	return &pinnedChampion{c.Version, c.Generation, v.Run, v.Artifact, v.Preprocessor}
+	profile, err := v.store.Stat(ctx, churn.ArtifactKey(version.Run, churn.Featurizer, churn.ProfileJSON))
+	if err != nil && !churn.IsKind(err, churn.NotFound) {
+		return nil, err
+	}
+	return &pinnedChampion{c.Version, c.Generation, version.Run, version.Artifact, version.Preprocessor, profile}, nil
 }
 
 func (p *pinnedChampion) message() *eventv1.Champion {

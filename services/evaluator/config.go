@@ -11,6 +11,7 @@ type Config struct {
 	MaxDraws   int     // most rows drawn in all: a large hold-out has fewer replicates
 	Bins       int     // of the calibration
 	Tolerance  float64 // of the parity check
+	DriftLevel float64 // of the false discovery rate over columns
 }
 
 // minReplicates is as few as a percentile interval at 95 % can be read off.
@@ -19,7 +20,7 @@ const minReplicates = 200
 // Default returns the configuration in use: 95 % intervals from 2,000
 // replicates, fewer from 100,000 rows on, whose intervals are narrow anyway.
 func Default() Config {
-	return Config{Level: 0.95, Replicates: 2000, MaxDraws: 200e6, Bins: 10, Tolerance: 1e-12}
+	return Config{Level: 0.95, Replicates: 2000, MaxDraws: 200e6, Bins: 10, Tolerance: 1e-12, DriftLevel: 0.05}
 }
 
 // Validate returns an Invalid error that names the first field that is wrong.
@@ -32,6 +33,8 @@ func (c Config) Validate() error {
 		return churn.Errorf(op, churn.Invalid, "Replicates is %d, less than %d", c.Replicates, minReplicates)
 	case c.Bins < 1 || c.Bins > 100:
 		return churn.Errorf(op, churn.Invalid, "Bins is %d, not between 1 and 100", c.Bins)
+	case !(c.DriftLevel > 0 && c.DriftLevel < 1):
+		return churn.Errorf(op, churn.Invalid, "DriftLevel is %v, not between 0 and 1", c.DriftLevel)
 	case !(c.Tolerance >= 0):
 		return churn.Errorf(op, churn.Invalid, "Tolerance is %v, not a number from 0", c.Tolerance)
 	}

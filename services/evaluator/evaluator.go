@@ -15,6 +15,7 @@ import (
 	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/registry"
+	"github.com/asfotec/churn/pkg/report"
 	"github.com/asfotec/churn/pkg/stage"
 	"github.com/asfotec/churn/pkg/stat"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -39,19 +40,28 @@ func (v *Evaluator) Stage() stage.Stage {
 	return stage.Stage{Service: churn.Evaluator, Topics: []churn.Topic{churn.ModelTrained}, Handler: v}
 }
 
-// Handle evaluates the candidate of a model-trained event.
+// Handle evaluates the candidate of a model-trained event; of several trials, the
+// best when all are there.
 func (v *Evaluator) Handle(ctx context.Context, e event.Event) ([]event.Event, error) {
 	trained, err := payload(e)
 	if err != nil {
 		return nil, err
 	}
+	if trained.GetTrials() > 1 && trained.GetRound() == 0 {
+		return v.gather(ctx, e, trained)
+	}
+	return v.evaluate(ctx, e, trained)
+}
+
+func (v *Evaluator) evaluate(ctx context.Context, e event.Event, trained *eventv1.ModelTrained) ([]event.Event, error) {
 	folder := folder{e.Run(), trained.GetRound()}
-	champion, err := v.pinChampion(ctx, folder.key(championJSON), trained.GetPlan())
+	pinned, err := v.pinChampion(ctx, folder.key(championJSON), trained.GetPlan())
 	if err != nil {
 		return nil, err
 	}
+	champion := pinned.message()
 	stage.Report(ctx, stage.Progress{Activity: "scoring the hold-out", Total: steps})
-	scored, err := v.score(ctx, trained, champion)
+	scored, err := v.score(ctx, trained, pinned)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +81,10 @@ func (v *Evaluator) Handle(ctx context.Context, e event.Event) ([]event.Event, e
 	}
 	evaluated := &eventv1.ModelEvaluated{
 		Plan: trained.GetPlan(), Features: trained.GetFeatures(), Candidate: trained.GetCandidate(),
-		Evaluation: written, Metrics: metrics(&document.Candidate),
-		Champion: champion, Round: trained.GetRound(),
+		Evaluation: written, Champion: champion, Round: trained.GetRound(),
+		Trial: trained.GetTrial(), Training: trained.GetTraining(),
 	}
-	if document.Champion != nil {
-		evaluated.ChampionMetrics, evaluated.Comparison = metrics(&document.Champion.Judgement), tests(document.Comparison)
-	}
+	tell(evaluated, document)
 	stage.Report(ctx, stage.Progress{
 		Activity: "evaluated", Done: steps, Total: steps,
 		Metric: stat.AUC.String(), Value: evaluated.Metrics.GetAuc(), Tracking: id,
@@ -99,6 +107,9 @@ func payload(e event.Event) (*eventv1.ModelTrained, error) {
 // judge makes the document and every file.
 func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) (*evaluation.Document, *files, error) {
 	d := v.document(run, trained, champion, s)
+	if err := v.examine(d, s); err != nil {
+		return nil, nil, err
+	}
 	all := []series{candidateSeries(s.candidate, d.Candidate.Calibration.Bins)}
 	if champion != nil {
 		all = append(all, championSeries(s.champion, d.Champion.Calibration.Bins))
@@ -113,15 +124,21 @@ func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.Mode
 	if err := group.Wait(); err != nil {
 		return nil, nil, err
 	}
+	if warning := tooFew(d.Comparison, trained.GetPlan().GetGate()); warning != "" {
+		d.Warnings = append(d.Warnings, warning)
+	}
 	var err error
 	if out.evaluation, err = encode(d); err != nil {
 		return nil, nil, err
 	}
-	out.report, err = report(d, trained, images{out.roc, out.pr, out.calibration, s.importances})
+	out.report, err = report.Render(report.Page{
+		Evaluation: d, Made: trained, Contributions: s.contributions,
+		Images: report.Images{ROC: out.roc, PR: out.pr, Calibration: out.calibration, Importances: s.importances},
+	})
 	return d, out, err
 }
 
-// document returns the evaluation with everything but the intervals.
+// document returns what the evaluation is of, without a finding.
 func (v *Evaluator) document(run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) *evaluation.Document {
 	rows, positives := s.candidate.Len(), s.candidate.Positives()
 	split := trained.GetPlan().GetSplit()
@@ -144,9 +161,9 @@ func (v *Evaluator) document(run string, trained *eventv1.ModelTrained, champion
 			PreprocessorSHA256: trained.GetFeatures().GetPreprocessor().GetSha256(),
 			Unseen:             s.unseen,
 		},
+		Slices:   []evaluation.Slice{},
 		Warnings: s.warnings,
 	}
-	calibrate(&d.Candidate, s.candidate, v.config)
 	if champion != nil {
 		d.Champion = &evaluation.Champion{
 			Version: champion.GetVersion(), Generation: champion.GetGeneration(), Run: champion.GetRun(),
@@ -156,28 +173,6 @@ func (v *Evaluator) document(run string, trained *eventv1.ModelTrained, champion
 				Unseen:             s.championUnseen,
 			},
 		}
-		calibrate(&d.Champion.Judgement, s.champion, v.config)
 	}
 	return d
-}
-
-func calibrate(j *evaluation.Judgement, s *stat.Sample, c Config) {
-	j.Calibration.Bins, j.Calibration.Error = s.Calibration(c.Bins, c.Level)
-}
-
-// tests returns the comparison that the event carries.
-func tests(c *evaluation.Comparison) *eventv1.Comparison {
-	return &eventv1.Comparison{
-		AucDifference: c.Differences[stat.AUC.String()].Value, AucError: c.AUCError,
-		OnlyCandidate: c.McNemar.OnlyCandidate, OnlyChampion: c.McNemar.OnlyChampion,
-	}
-}
-
-// metrics returns the metrics that the event carries.
-func metrics(j *evaluation.Judgement) *eventv1.Metrics {
-	value := func(m stat.Metric) float64 { return j.Metrics[m.String()].Value }
-	return &eventv1.Metrics{
-		Auc: value(stat.AUC), Accuracy: value(stat.Accuracy), F1: value(stat.F1),
-		LogLoss: value(stat.LogLoss), Brier: value(stat.Brier), Ks: value(stat.KS),
-	}
 }

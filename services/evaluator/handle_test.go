@@ -31,6 +31,7 @@ import (
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	"github.com/asfotec/churn/pkg/profile"
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/registry/objectstore"
 	"github.com/asfotec/churn/pkg/service"
@@ -68,6 +69,12 @@ func column(t testing.TB, name string) int {
 // telcoRows returns the rows of the file, each in its part of the split.
 func telcoRows(t testing.TB, split dataset.Split) []dataset.Row {
 	t.Helper()
+	rows, _ := readTelco(t, split)
+	return rows
+}
+
+func readTelco(t testing.TB, split dataset.Split) ([]dataset.Row, *dataset.Reader) {
+	t.Helper()
 	if telco() == nil {
 		t.Fatal("data/telco_churn.csv is missing: make it with `go run ./cmd/generate -o telco_churn.csv` in data/")
 	}
@@ -79,7 +86,7 @@ func telcoRows(t testing.TB, split dataset.Split) []dataset.Row {
 	for {
 		var row dataset.Row
 		if err := in.Next(&row); errors.Is(err, io.EOF) {
-			return rows
+			return rows, in
 		} else if err != nil {
 			t.Fatal(err)
 		}
@@ -92,6 +99,7 @@ type features struct {
 	split        dataset.Split
 	table        []byte
 	preprocessor *feature.Preprocessor
+	profile      *profile.Document
 	rows         [dataset.Parts]int64
 }
 
@@ -101,16 +109,28 @@ func prepare(t testing.TB, split dataset.Split, edit func(*dataset.Row) bool) *f
 	t.Helper()
 	spec, out := telcoSpec(t), &features{split: split}
 	var table bytes.Buffer
-	fitter, writer := feature.NewFitter(spec, split), feature.NewWriter(&table, spec)
-	for _, row := range telcoRows(t, split) {
+	fitter, writer, profiler := feature.NewFitter(spec, split), feature.NewWriter(&table, spec), profile.New(spec)
+	rows, reader := readTelco(t, split)
+	counts := map[string]profile.Count{"train": {}, "validation": {}, "holdout": {}, "all": {}}
+	for _, row := range rows {
 		if !edit(&row) {
 			continue
 		}
+		profiler.Add(&row)
 		if err := errors.Join(fitter.Add(&row), writer.Write(&row)); err != nil {
 			t.Fatal(err)
 		}
 		out.rows[row.Part]++
+		for _, name := range []string{map[dataset.Part]string{dataset.Train: "train", dataset.Validation: "validation", dataset.Holdout: "holdout"}[row.Part], "all"} {
+			c := counts[name]
+			if c.Rows++; row.Positive {
+				c.Positives++
+			}
+			counts[name] = c
+		}
 	}
+	out.profile = profiler.Document(reader)
+	out.profile.Rows = counts // of the rows that are left
 	var err error
 	out.preprocessor, err = fitter.Preprocessor()
 	if err := errors.Join(err, writer.Close()); err != nil {
@@ -237,6 +257,10 @@ func (s *setting) event(t testing.TB, id string, f *features, m trained) (event.
 	if err != nil {
 		t.Fatal(err)
 	}
+	profiled, err := f.profile.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
 	reference, err := feature.EncodeScores(m.scores)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +277,7 @@ func (s *setting) event(t testing.TB, id string, f *features, m trained) (event.
 		Features: &eventv1.FeatureSet{
 			Table:        put(churn.Featurizer, churn.FeaturesTable, f.table),
 			Preprocessor: put(churn.Featurizer, churn.PreprocessorJSON, preprocessor),
-			Profile:      put(churn.Featurizer, churn.ProfileJSON, nil),
+			Profile:      put(churn.Featurizer, churn.ProfileJSON, profiled),
 			TrainRows:    f.rows[dataset.Train], ValidationRows: f.rows[dataset.Validation], HoldoutRows: f.rows[dataset.Holdout],
 		},
 		Candidate: &eventv1.TrainedModel{
@@ -472,8 +496,8 @@ func TestChampionIsScoredByItsOwn(t *testing.T) {
 	if len(d.Candidate.Unseen) != 0 {
 		t.Errorf("the candidate has unseen %v", d.Candidate.Unseen)
 	}
-	if len(d.Warnings) != 1 || !strings.Contains(d.Warnings[0], fmt.Sprintf(" %d of these %d rows", overlapping, len(a.scores))) {
-		t.Errorf("warnings %q, want one of %d rows", d.Warnings, overlapping)
+	if len(d.Warnings) == 0 || !strings.Contains(d.Warnings[0], fmt.Sprintf(" %d of these %d rows", overlapping, len(a.scores))) {
+		t.Errorf("warnings %q, want the first of %d rows", d.Warnings, overlapping)
 	}
 	if a.GetChampion().GetVersion() != 1 || a.GetChampion().GetRun() != champion.Run() || d.Champion.Generation != 1 {
 		t.Errorf("the champion is %v", a.GetChampion())
@@ -614,6 +638,9 @@ func TestTampered(t *testing.T) {
 		"model":                   func(c, _ *eventv1.ModelTrained) *blob.Artifact { return c.GetCandidate().GetModel() },
 		"reference scores":        func(c, _ *eventv1.ModelTrained) *blob.Artifact { return c.GetCandidate().GetReferenceScores() },
 		"importances":             func(c, _ *eventv1.ModelTrained) *blob.Artifact { return c.GetCandidate().GetImportancesPlot() },
+		"spec":                    func(c, _ *eventv1.ModelTrained) *blob.Artifact { return c.GetPlan().GetSpec() },
+		"profile":                 func(c, _ *eventv1.ModelTrained) *blob.Artifact { return c.GetFeatures().GetProfile() },
+		"champion's profile":      func(_, c *eventv1.ModelTrained) *blob.Artifact { return c.GetFeatures().GetProfile() },
 		"champion's model":        func(_, c *eventv1.ModelTrained) *blob.Artifact { return c.GetCandidate().GetModel() },
 		"champion's preprocessor": func(_, c *eventv1.ModelTrained) *blob.Artifact { return c.GetFeatures().GetPreprocessor() },
 	} {

@@ -35,7 +35,7 @@ func judge(ctx context.Context, d *evaluation.Document, candidate, champion *sta
 	if err := judgeOne(&d.Champion.Judgement, champion, replicates[1], d.Method.Level); err != nil {
 		return err
 	}
-	d.Comparison, err = compare(candidate, champion, replicates, d.Method.Level)
+	d.Comparison, err = compare(candidate, champion, stat.Differences(replicates[0], replicates[1]), d.Method.Level)
 	return err
 }
 
@@ -54,16 +54,23 @@ func judgeOne(j *evaluation.Judgement, s *stat.Sample, replicates []stat.Metrics
 	return nil
 }
 
-// compare returns candidate less champion.
-func compare(candidate, champion *stat.Sample, replicates [][]stat.Metrics, level float64) (*evaluation.Comparison, error) {
+// compare returns candidate less champion; replicates are of the differences.
+func compare(candidate, champion *stat.Sample, replicates []stat.Metrics, level float64) (*evaluation.Comparison, error) {
 	c := &evaluation.Comparison{Differences: measures(
-		candidate.Metrics(evaluation.Threshold).Minus(champion.Metrics(evaluation.Threshold)),
-		stat.Differences(replicates[0], replicates[1]), level)}
+		candidate.Metrics(evaluation.Threshold).Minus(champion.Metrics(evaluation.Threshold)), replicates, level)}
+	for metric, e := range byName(stat.Errors(replicates)) {
+		m := c.Differences[metric]
+		m.Error = e
+		c.Differences[metric] = m
+	}
 	auc, err := stat.DeLongPaired(candidate, champion, level)
 	if err != nil {
 		return nil, err
 	}
-	c.Differences[stat.AUC.String()], c.AUCError, c.AUCP = measure(auc.Value, auc.Interval, byDeLong), auc.Error, auc.P
+	c.Differences[stat.AUC.String()] = evaluation.Measure{
+		Value: auc.Value, Error: auc.Error, Low: auc.Interval.Low, High: auc.Interval.High, Method: byDeLong,
+	}
+	c.AUCError, c.AUCP = auc.Error, auc.P
 	m := &c.McNemar
 	m.OnlyCandidate, m.OnlyChampion, err = stat.Disagreement(candidate, champion, evaluation.Threshold)
 	m.P = stat.McNemar(m.OnlyCandidate, m.OnlyChampion)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/stat"
 	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
@@ -27,7 +28,7 @@ import (
 func scoredRows(t testing.TB, rows int) *scored {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	s := &scored{parity: evaluation.Parity{Rows: 10, LargestDifference: 1e-16, Tolerance: 1e-12}}
+	s := &scored{spec: &dataset.Spec{}, parity: evaluation.Parity{Rows: 10, LargestDifference: 1e-16, Tolerance: 1e-12}}
 	for i := range rows {
 		label := rng.Float64() < 0.27
 		signal := rng.NormFloat64() - 1.6
@@ -236,19 +237,6 @@ func checkHTML(t *testing.T, page []byte) {
 	}
 	if bytes.Contains(page, []byte("ZgotmplZ")) {
 		t.Error("the template has met a value where it cannot be")
-	}
-}
-
-func TestNumbersForPeople(t *testing.T) {
-	for _, c := range []struct{ got, want string }{
-		{signed(0.01234), "+0.0123"}, {signed(-0.01234), "−0.0123"}, {signed(-0.00001), "0.0000"}, {signed(0), "0.0000"},
-		{percent(0.95), "95\u00a0%"}, {percent(0.2654), "26.5\u00a0%"},
-		{count(7), "7"}, {count(1409), "1\u202f409"}, {count(1234567), "1\u202f234\u202f567"},
-		{pvalue(1e-9), "p < 0.0001"}, {pvalue(0.03), "p = 0.0300"},
-	} {
-		if c.got != c.want {
-			t.Errorf("%q, want %q", c.got, c.want)
-		}
 	}
 }
 

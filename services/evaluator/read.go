@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
+	"github.com/asfotec/churn/pkg/profile"
+	"github.com/asfotec/churn/pkg/shap"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -28,11 +32,16 @@ type input struct {
 	candidate, champion *scorer         // champion is nil if there is none
 	reference           []feature.Score // the trainer's own, of validation rows
 	importances         []byte
+	contributions       *shap.Document // nil: of an older trainer
+
+	spec                     *dataset.Spec
+	profile, championProfile *profile.Document // nil if there is none, or of an older featurizer
+	warnings                 []string
 }
 
 // read reads every artifact, all at once.
-func (v *Evaluator) read(ctx context.Context, trained *eventv1.ModelTrained, champion *eventv1.Champion) (*input, error) {
-	in := &input{}
+func (v *Evaluator) read(ctx context.Context, trained *eventv1.ModelTrained, pinned *pinnedChampion) (*input, error) {
+	in, champion := &input{}, pinned.message()
 	features, candidate := trained.GetFeatures(), trained.GetCandidate()
 	err := atOnce(
 		func() (err error) { in.table, err = v.readTable(ctx, features.GetTable()); return err },
@@ -54,9 +63,24 @@ func (v *Evaluator) read(ctx context.Context, trained *eventv1.ModelTrained, cha
 			}
 			return ofChampion(champion, err)
 		},
+		func() (err error) {
+			in.contributions, err = v.readContributions(ctx, candidate.GetContributions())
+			return err
+		},
+		func() (err error) { in.spec, err = v.readSpec(ctx, trained.GetPlan().GetSpec()); return err },
+		func() (err error) { in.profile, err = v.readProfile(ctx, features.GetProfile()); return err },
+		func() (err error) {
+			if pinned != nil && pinned.Profile != nil {
+				in.championProfile, err = v.readProfile(ctx, pinned.Profile)
+			}
+			return ofChampion(champion, err)
+		},
 	)
 	if err != nil {
 		return nil, err
+	}
+	if pinned != nil && (in.profile == nil || in.championProfile == nil) {
+		in.warnings = append(in.warnings, "Drift is not known: the profile of this data or of the champion's is missing, or of an older featurizer.")
 	}
 	return in, ofChampion(champion, in.sameTarget())
 }
@@ -79,6 +103,38 @@ func (v *Evaluator) readTable(ctx context.Context, a *blob.Artifact) (*feature.T
 		return nil, err
 	}
 	return feature.OpenTable(bytes.NewReader(file), int64(len(file)))
+}
+
+func (v *Evaluator) readContributions(ctx context.Context, a *blob.Artifact) (*shap.Document, error) {
+	if a == nil {
+		return nil, nil
+	}
+	text, err := v.store.Get(ctx, a, shap.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	return shap.Parse(text)
+}
+
+func (v *Evaluator) readSpec(ctx context.Context, a *blob.Artifact) (*dataset.Spec, error) {
+	text, err := v.store.Get(ctx, a, dataset.MaxSpec)
+	if err != nil {
+		return nil, err
+	}
+	return dataset.ParseSpec(text)
+}
+
+// readProfile reads a profile; one of an older featurizer is nil.
+func (v *Evaluator) readProfile(ctx context.Context, a *blob.Artifact) (*profile.Document, error) {
+	text, err := v.store.Get(ctx, a, profile.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	p, err := profile.Parse(text)
+	if errors.Is(err, profile.ErrTooOld) {
+		return nil, nil
+	}
+	return p, err
 }
 
 func (v *Evaluator) readReference(ctx context.Context, a *blob.Artifact) ([]feature.Score, error) {

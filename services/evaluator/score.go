@@ -2,9 +2,11 @@ package evaluator
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
 	"github.com/asfotec/churn/pkg/stat"
@@ -19,38 +21,63 @@ type scorer struct {
 
 // score scores the hold-out by candidate and champion, if the candidate's scorer
 // agrees with the trainer's.
-func (v *Evaluator) score(ctx context.Context, trained *eventv1.ModelTrained, champion *eventv1.Champion) (*scored, error) {
-	in, err := v.read(ctx, trained, champion)
+func (v *Evaluator) score(ctx context.Context, trained *eventv1.ModelTrained, pinned *pinnedChampion) (*scored, error) {
+	champion := pinned.message()
+	in, err := v.read(ctx, trained, pinned)
 	if err != nil {
 		return nil, err
 	}
-	out := &scored{importances: in.importances, warnings: []string{}}
-	var candidate, former *holdout
+	out := &scored{
+		importances: in.importances, contributions: in.contributions, warnings: append([]string{}, in.warnings...),
+		spec: in.spec, profile: in.profile, championProfile: in.championProfile,
+	}
+	var candidate, former, validation *part
+	var sliceWarnings []string
 	err = atOnce(
 		func() (err error) {
 			out.parity, err = in.candidate.parity(ctx, in.table, in.reference, v.config.Tolerance)
 			return err
 		},
-		func() (err error) { candidate, err = in.candidate.holdout(ctx, in.table); return err },
+		func() (err error) {
+			candidate, err = in.candidate.score(ctx, in.table, dataset.Holdout)
+			return err
+		},
 		func() (err error) {
 			if champion != nil {
-				former, err = in.champion.holdout(ctx, in.table)
+				former, err = in.champion.score(ctx, in.table, dataset.Holdout)
 			}
 			return ofChampion(champion, err)
+		},
+		func() (err error) {
+			if in.spec.Cost != nil {
+				validation, err = in.candidate.score(ctx, in.table, dataset.Validation)
+			}
+			return err
+		},
+		func() (err error) {
+			out.slices, sliceWarnings, err = readSlices(in.table, in.spec.Slices)
+			return err
 		},
 	)
 	if err != nil {
 		return nil, err
 	}
+	out.warnings = append(out.warnings, sliceWarnings...)
 	if err := candidate.check(trained.GetFeatures().GetHoldoutRows()); err != nil {
 		return nil, err
+	}
+	if validation != nil {
+		if out.validation, err = stat.New(validation.labels, validation.scores); churn.IsKind(err, churn.Invalid) {
+			out.validation = nil
+			out.warnings = append(out.warnings, fmt.Sprintf("The scores are to be cut at %v: %v.", evaluation.Threshold, err))
+		}
 	}
 	return out, out.take(in, candidate, former)
 }
 
 // take takes in the scores of the hold-out; former is the champion's, nil if
 // there is none.
-func (s *scored) take(in *input, candidate, former *holdout) (err error) {
+func (s *scored) take(in *input, candidate, former *part) (err error) {
 	s.keys, s.labels = candidate.keys, candidate.labels
 	s.scores, s.unseen = candidate.scores, candidate.unseen
 	if s.candidate, err = stat.New(s.labels, s.scores); err != nil || former == nil {
@@ -64,17 +91,17 @@ func (s *scored) take(in *input, candidate, former *holdout) (err error) {
 	return err
 }
 
-// holdout is the hold-out in file order, as one scorer sees it.
-type holdout struct {
+// part is a part of the rows in file order, as one scorer sees it.
+type part struct {
 	keys   []string
 	labels []bool
 	scores []float64
 	unseen map[string]int64
 }
 
-func (s *scorer) holdout(ctx context.Context, table *feature.Table) (*holdout, error) {
-	h := &holdout{unseen: map[string]int64{}}
-	for c, err := range table.Chunks(s.preprocessor, dataset.Holdout) {
+func (s *scorer) score(ctx context.Context, table *feature.Table, of dataset.Part) (*part, error) {
+	h := &part{unseen: map[string]int64{}}
+	for c, err := range table.Chunks(s.preprocessor, of) {
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +122,7 @@ func (s *scorer) holdout(ctx context.Context, table *feature.Table) (*holdout, e
 
 // check refuses a hold-out that nothing can be said on, or of another size than
 // the featurizer has announced.
-func (h *holdout) check(announced int64) error {
+func (h *part) check(announced int64) error {
 	const op = "evaluator.score"
 	rows, positives := int64(len(h.labels)), int64(0)
 	for _, positive := range h.labels {

@@ -6,7 +6,10 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/evaluation"
+	"github.com/asfotec/churn/pkg/profile"
+	"github.com/asfotec/churn/pkg/shap"
 	"github.com/asfotec/churn/pkg/stat"
 )
 
@@ -20,7 +23,14 @@ type scored struct {
 	unseen, championUnseen map[string]int64
 	parity                 evaluation.Parity
 	warnings               []string
-	importances            []byte
+
+	spec                     *dataset.Spec
+	slices                   []slice
+	validation               *stat.Sample      // the candidate's scores of the validation rows; nil if they are of one class
+	profile, championProfile *profile.Document // nil if there is none, or of an older featurizer
+
+	importances   []byte
+	contributions *shap.Document // nil: of an older trainer
 }
 
 // scoreRow is a row of scores.parquet.
