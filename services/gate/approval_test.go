@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/asfotec/churn/pkg/blob/memory"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/policy"
 	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 	"github.com/asfotec/churn/services/gate"
@@ -21,9 +23,31 @@ import (
 // not decide, the words end with /not-by-requester.
 func asks(words string) func(*eventv1.Plan) {
 	return func(p *eventv1.Plan) {
+		expires, others := strings.CutSuffix(words, "/not-by-requester")
+		refresh, _ := policy.BuiltIn(churn.Refresh)
+		text := strings.Replace(string(refresh), "name: refresh", "name: asking", 1) +
+			fmt.Sprintf("approval: {expires: %s, not_by_requester: %v}\n", expires, others)
 		p.RequestedBy = "rita"
-		p.Gate.PolicyDocument = artifact("policies/asking.yaml")
-		p.Gate.PolicyDocument.MediaType = "approval/" + words
+		p.Gate.PolicyDocument = &blob.Artifact{
+			Uri: blob.URI("churn", churn.PolicyKey(digest(text))), Sha256: digest(text), Size: int64(len(text)), MediaType: "application/yaml",
+		}
+		policies.Store(digest(text), text)
+	}
+}
+
+// policies are the documents that the tests' plans name, by digest.
+var policies sync.Map
+
+// storePolicy puts the document that the plan names, as the featurizer does.
+func storePolicy(t testing.TB, store blob.Store, p *eventv1.Plan) {
+	t.Helper()
+	sum := p.GetGate().GetPolicyDocument().GetSha256()
+	text, ok := policies.Load(sum)
+	if !ok {
+		return
+	}
+	if _, err := store.Put(t.Context(), churn.PolicyKey(sum), "application/yaml", strings.NewReader(text.(string))); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -96,6 +120,7 @@ func TestApproved(t *testing.T) {
 	}
 	d := decision(t, store, p.GetDecision())
 	if d.Outcome != gate.Promoted || d.Kind != gate.Retrain || d.Approval.DecidedBy != "adam" || !d.Approval.Approved || d.Policy.Name != "asking" ||
+		d.Policy.SHA256 != p.GetPlan().GetGate().GetPolicyDocument().GetSha256() ||
 		d.Reason != "every rule passed, and the promotion was approved by adam: looks right" {
 		t.Errorf("decision.json says %+v", d)
 	}
@@ -329,14 +354,19 @@ func TestNotAsked(t *testing.T) {
 func TestApprovalCutOffAnywhere(t *testing.T) {
 	begin := newStore()
 	in := evaluate(t, begin, trained("request", asks("1h")), good, nil)
-	whole := &cut{Store: newStore()}
+	withPolicy := func() *memory.Store {
+		store := newStore()
+		storePolicy(t, store, in.Data.(*eventv1.ModelEvaluated).GetPlan())
+		return store
+	}
+	whole := &cut{Store: withPolicy()}
 	h, _ := start(whole)
 	question := handle(t, h, in)
 	yes := answer(question, true, "adam")
 	want := handle(t, h, yes)
 	for n := range whole.puts {
 		for _, after := range []bool{false, true} {
-			store := &cut{Store: newStore(), n: n + 1, after: after}
+			store := &cut{Store: withPolicy(), n: n + 1, after: after}
 			t.Run(fmt.Sprintf("%d after=%v", n+1, after), func(t *testing.T) {
 				answered := false
 				for range 3 {
@@ -387,8 +417,12 @@ func TestDocumentOfAnApproval(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := json.MarshalIndent(d, "", "  "); err != nil || string(again)+"\n" != body {
-		t.Errorf("%v: read back, it is\n%s\nand was\n%s", err, again, body)
+	var again strings.Builder
+	encoder := json.NewEncoder(&again)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(d); err != nil || again.String() != body {
+		t.Errorf("%v: read back, it is\n%s\nand was\n%s", err, again.String(), body)
 	}
 	if d.Approval.ID != question.ID || d.Version != gate.DocumentVersion {
 		t.Errorf("%+v", d)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/policy"
 	"github.com/asfotec/churn/pkg/stage"
 	"github.com/asfotec/churn/pkg/stage/fault"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -38,7 +39,7 @@ const unasked = "the policy wants somebody other than whoever asked for the run 
 
 // ask asks people. When the question lapses is counted from the first attempt and
 // noted with it: each later one asks the same.
-func (g *Gate) ask(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated, d *decision, a *approval) ([]event.Event, error) {
+func (g *Gate) ask(ctx context.Context, e event.Event, m *eventv1.ModelEvaluated, d *decision, a *policy.Approval) ([]event.Event, error) {
 	q := event.Event{ID: churn.EventID(e.ID, churn.ApprovalRequested.Type(), 0)}
 	known, err := g.asked(ctx, e.Run(), q.ID)
 	if churn.IsKind(err, churn.NotFound) {
@@ -60,7 +61,7 @@ func now() time.Time {
 }
 
 // question returns the approval-requested event.
-func question(e event.Event, m *eventv1.ModelEvaluated, d *decision, a *approval, expires time.Time) event.Event {
+func question(e event.Event, m *eventv1.ModelEvaluated, d *decision, a *policy.Approval, expires time.Time) event.Event {
 	return e.Reply(churn.Gate, churn.ApprovalRequested, 0, d.Model, &eventv1.ApprovalRequested{
 		Model: d.Model, Run: d.Run, Round: d.Round, Plan: m.GetPlan(),
 		ChampionVersion: m.GetChampion().GetVersion(), ChampionGeneration: m.GetChampion().GetGeneration(),

@@ -128,7 +128,7 @@ type decision struct {
 
 // judge returns what follows from the rules' verdicts. The outcome is not final if
 // it is Promoted.
-func judge(run string, m *eventv1.ModelEvaluated, p *rulebook, l look, rules []*eventv1.Rule) *decision {
+func judge(run string, m *eventv1.ModelEvaluated, p *policy.Policy, l look, rules []*eventv1.Rule) *decision {
 	gate := m.GetPlan().GetGate()
 	d := candidate(run, m, rules)
 	d.Policy = &Policy{p.Name, p.SHA256, gate.GetMargin(), gate.GetAlpha(), l.Holdout, l.Number}
@@ -187,7 +187,7 @@ func ruled(rules []*eventv1.Rule) []Rule {
 
 // verdict says what follows from the rules. a is the policy's demand for approval,
 // if it has one.
-func (d *decision) verdict(a *approval) (Outcome, string) {
+func (d *decision) verdict(a *policy.Approval) (Outcome, string) {
 	failed := policy.Failed(d.rules)
 	switch {
 	case len(failed) > 0:

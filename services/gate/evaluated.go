@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/policy"
 	"github.com/asfotec/churn/pkg/stage"
 	"github.com/asfotec/churn/pkg/stage/fault"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -20,11 +21,11 @@ func (g *Gate) evaluated(ctx context.Context, e event.Event, m *eventv1.ModelEva
 	if err != nil {
 		return nil, err
 	}
-	p, err := g.policies(ctx, m.GetPlan().GetGate())
+	p, err := policy.For(ctx, g.store, m.GetPlan().GetGate())
 	if err != nil {
 		return nil, err
 	}
-	rules, err := p.Judge(evidence{m, l.Number})
+	rules, err := p.Judge(policy.Evidence{Evaluated: m, Look: l.Number})
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (g *Gate) conclude(ctx context.Context, step event.Event, evaluation string
 			return nil, err
 		}
 	}
-	written, err := g.record(ctx, step, m.GetPlan(), d)
+	written, err := g.record(ctx, step, m, d)
 	if err != nil {
 		return nil, err
 	}

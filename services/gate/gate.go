@@ -25,12 +25,11 @@ type Gate struct {
 	store    blob.Store
 	registry registry.Registry
 	tracker  registry.Tracker
-	policies func(ctx context.Context, gate *eventv1.Gate) (*rulebook, error)
 }
 
 // New returns a gate.
 func New(store blob.Store, reg registry.Registry, tracker registry.Tracker) *Gate {
-	return &Gate{store, reg, tracker, builtIn}
+	return &Gate{store, reg, tracker}
 }
 
 // Stage returns the gate as a stage. It is ordered: a decision that cannot be

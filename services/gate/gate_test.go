@@ -136,6 +136,7 @@ func checkRegistered(t *testing.T, store blob.Store, in event.Event, m *eventv1.
 	want := map[string]string{
 		"git_sha": "0123abc", "timestamp": "2026-01-31T12:00:00Z", "run_id": in.Run(), "event_id": in.ID,
 		"trees_sha256": m.GetCandidate().GetTreesSha256(), "dataset_sha256": digest("datasets/d.csv"),
+		"threshold": "0.5",
 	}
 	for tag, value := range want {
 		if v.Tags[tag] != value {

@@ -37,7 +37,7 @@ func lapse(t testing.TB, question event.Event) event.Event {
 
 func TestLapsed(t *testing.T) {
 	store := newStore()
-	question := ask(t, store, "request", asks("-1h"))
+	question := ask(t, store, "request", asks("1ns"))
 	h, _ := start(store)
 	wantRefused(t, h, answer(question, true, "adam"), "too late")
 	out := handle(t, h, lapse(t, question))

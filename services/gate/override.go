@@ -7,6 +7,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/policy"
 	"github.com/asfotec/churn/pkg/registry"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -40,7 +41,7 @@ func (g *Gate) override(ctx context.Context, e event.Event, m *eventv1.OverrideR
 		return nil, err
 	}
 	d := overrode(e, m, said, rejected, evaluated, champion)
-	written, err := g.record(ctx, e, plan, d)
+	written, err := g.record(ctx, e, evaluated, d)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (g *Gate) mayOverride(ctx context.Context, m *eventv1.OverrideRequested, re
 		return unfit("the promotion was denied by %s: an override sets rules aside, not what a person has decided; ask for a new run", a.GetDecidedBy())
 	}
 	plan := rejected.GetPlan()
-	p, err := g.policies(ctx, plan.GetGate())
+	p, err := policy.For(ctx, g.store, plan.GetGate())
 	if err != nil {
 		return err
 	}

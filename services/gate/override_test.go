@@ -73,7 +73,7 @@ func TestOverrideOfMore(t *testing.T) {
 	if m, ok := handle(t, h, override("1", "dry")).Data.(*eventv1.ModelPromoted); !ok || m.GetVersion() != 1 {
 		t.Errorf("of a dry run: %v", m)
 	}
-	handle(t, h, lapse(t, ask(t, store, "lapsed", asks("-1h"))))
+	handle(t, h, lapse(t, ask(t, store, "lapsed", asks("1ns"))))
 	if m, ok := handle(t, h, override("2", "lapsed")).Data.(*eventv1.ModelPromoted); !ok || m.GetVersion() != 2 || m.GetApproval() != nil {
 		t.Errorf("of one that nobody decided on: %v", m)
 	}

@@ -3,8 +3,10 @@ package gate
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/stage/fault"
@@ -46,12 +48,21 @@ func (g *Gate) register(ctx context.Context, run, evaluation string, m *eventv1.
 			"event_id":       evaluation,
 			"trees_sha256":   m.GetCandidate().GetTreesSha256(),
 			"dataset_sha256": plan.GetDataset().GetSha256(),
+			"threshold":      strconv.FormatFloat(threshold(m), 'g', -1, 64),
 		},
 	})
 	if err == nil {
 		fault.Point("gate.registered")
 	}
 	return version, err
+}
+
+// threshold is where the candidate's scores are to be cut.
+func threshold(m *eventv1.ModelEvaluated) float64 {
+	if p := m.GetOperatingPoint(); p != nil {
+		return p.GetThreshold()
+	}
+	return evaluation.Threshold
 }
 
 // superseded says why the comparison is out of date, and what becomes of the

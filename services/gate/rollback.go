@@ -30,7 +30,7 @@ func (g *Gate) rollback(ctx context.Context, e event.Event, m *eventv1.RollbackR
 		return nil, err
 	}
 	d := rolledBack(e, m, former, champion)
-	written, err := g.record(ctx, e, former.GetPlan(), d)
+	written, err := g.record(ctx, e, former, d)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (g *Gate) rollback(ctx context.Context, e event.Event, m *eventv1.RollbackR
 	out.Version, out.Generation, out.PreviousVersion = champion.Version, champion.Generation, champion.Previous
 	out.Rules, out.Approval, out.Override = nil, nil, nil // of then: nothing was judged now
 	out.Rollback = &eventv1.Rollback{RequestedBy: m.GetRequestedBy(), Reason: m.GetReason()}
-	out.Decision = written
+	out.Decision, out.Report = written.decision, written.report
 	return []event.Event{e.Reply(churn.Gate, churn.ModelPromoted, 0, d.Model, out)}, nil
 }
 

@@ -12,14 +12,17 @@ import (
 )
 
 // track tells the tracking server, and returns its id of the run.
-func (g *Gate) track(ctx context.Context, e event.Event, plan *eventv1.Plan, d *decision, written *blob.Artifact) (string, error) {
+func (g *Gate) track(ctx context.Context, e event.Event, plan *eventv1.Plan, d *decision, w written) (string, error) {
 	entry := registry.Entry{
 		Stage:     string(churn.Gate),
 		Params:    map[string]string{"outcome": string(d.Outcome), "reason": d.Reason},
 		Metrics:   map[string]float64{},
 		Step:      int64(d.Round),
 		Ends:      d.Outcome != Superseded,
-		Artifacts: map[string]*blob.Artifact{churn.DecisionJSON: written},
+		Artifacts: map[string]*blob.Artifact{churn.DecisionJSON: w.decision},
+	}
+	if w.report != nil {
+		entry.Artifacts[churn.ReportHTML] = w.report
 	}
 	if d.Round > 0 {
 		entry.Stage += "-round-" + strconv.Itoa(int(d.Round))

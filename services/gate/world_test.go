@@ -25,7 +25,7 @@ const model = "churn-classifier"
 // start makes a gate as a new process would: with clients of its own, and
 // wrapped as a runner wraps it.
 func start(store blob.Store) (stage.Handler, stage.Stage) {
-	s := gate.Asking(gate.New(store, objectstore.New(store), objectstore.NewTracker(store))).Stage()
+	s := gate.New(store, objectstore.New(store), objectstore.NewTracker(store)).Stage()
 	return stage.Chain(s.Handler, stage.Once(store, s.Service), stage.Validate), s
 }
 
@@ -95,6 +95,7 @@ func evaluate(t testing.TB, store blob.Store, e event.Event, candidate, champion
 		t.Fatalf("a %s event is not to be evaluated", e.Topic)
 	}
 	of := func(name string) *blob.Artifact { return artifact(churn.ArtifactKey(e.Run(), churn.Evaluator, name)) }
+	storePolicy(t, store, m.GetPlan())
 	out := &eventv1.ModelEvaluated{
 		Plan: m.GetPlan(), Features: m.GetFeatures(), Candidate: m.GetCandidate(), Round: m.GetRound(), Metrics: candidate,
 		Evaluation: &eventv1.Evaluation{

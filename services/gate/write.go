@@ -11,7 +11,6 @@ import (
 	"github.com/asfotec/churn/pkg/event"
 	"github.com/asfotec/churn/pkg/stage"
 	"github.com/asfotec/churn/pkg/stage/fault"
-	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 const mediaJSON = "application/json"
@@ -25,20 +24,30 @@ func key(run string, round int32, name string) string {
 	return churn.ArtifactKey(run, churn.Gate, "round-"+strconv.Itoa(int(round)), name)
 }
 
-// record writes the decision down, tells the tracking server, and returns
-// decision.json.
-func (g *Gate) record(ctx context.Context, e event.Event, plan *eventv1.Plan, d *decision) (*blob.Artifact, error) {
-	written, err := g.write(ctx, d)
-	if err != nil {
-		return nil, err
+// written is what a decision has left in the store.
+type written struct {
+	decision *blob.Artifact // decision.json
+	report   *blob.Artifact // report.html; nil if there is none
+}
+
+// record writes the decision on m down, tells the tracking server, and returns what
+// it has written.
+func (g *Gate) record(ctx context.Context, e event.Event, m judged, d *decision) (written, error) {
+	var w written
+	var err error
+	if w.decision, err = g.write(ctx, d); err != nil {
+		return w, err
 	}
 	fault.Point("gate.written")
-	id, err := g.track(ctx, e, plan, d, written)
+	if w.report, err = g.report(ctx, m, d); err != nil {
+		return w, err
+	}
+	id, err := g.track(ctx, e, m.GetPlan(), d, w)
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	stage.Report(ctx, stage.Progress{Activity: string(d.Outcome), Done: 1, Total: 1, Tracking: id})
-	return written, nil
+	return w, nil
 }
 
 // write puts decision.json. A Conflict is of an earlier attempt that wrote

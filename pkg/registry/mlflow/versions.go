@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/registry/mlflow/flavor"
 )
@@ -163,6 +164,7 @@ func (r *Registry) add(ctx context.Context, v registry.Version) error {
 	}
 	files, err := flavor.Files(flavor.Model{
 		Run: v.Run, TrackingRun: m.Info.ID, Created: of.Started, ModelText: text, Preprocessor: preprocessor,
+		Threshold: threshold(v),
 	})
 	if err != nil {
 		return err
@@ -173,6 +175,16 @@ func (r *Registry) add(ctx context.Context, v registry.Version) error {
 		}
 	}
 	return r.create(ctx, v, m)
+}
+
+// threshold is where the version's scores are to be cut; one that was registered
+// before versions said so has 0.5.
+func threshold(v registry.Version) float64 {
+	t, err := strconv.ParseFloat(v.Tags["threshold"], 64)
+	if err != nil || !(t >= 0 && t <= 1) {
+		return evaluation.Threshold
+	}
+	return t
 }
 
 func (r *Registry) create(ctx context.Context, v registry.Version, m *run) error {

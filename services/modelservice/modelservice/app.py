@@ -20,7 +20,7 @@ from modelservice import metrics as exposition
 from modelservice.config import Limits
 from modelservice.metrics import Metrics
 from modelservice.rows import InvalidRows, Wrong
-from modelservice.serving import THRESHOLD, Holder, Model
+from modelservice.serving import Holder, Model
 
 _INLINE = 16 << 10  # bytes of a body that is answered at once: a thread would cost more
 _PATHS = ("/predict", "/model", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")
@@ -47,7 +47,7 @@ class Prediction(BaseModel):
     """What the model says to one row."""
 
     probability: float = Field(description="Of the positive class.")
-    label: str = Field(description=f"The positive label from probability {THRESHOLD} on.")
+    label: str = Field(description="The positive label from the model's threshold on; `/model` tells it.")
 
 
 class Warn(BaseModel):
@@ -220,7 +220,7 @@ def _describe(model: Model) -> dict[str, Any]:
             "preprocessor": p.features.preprocessor.sha256,
             "dataset": p.plan.dataset.sha256,
         },
-        "threshold": THRESHOLD,
+        "threshold": model.threshold,
         "target": model.preprocessor.target.model_dump(),
         "trees": model.booster.trees,
         "columns": [c.model_dump(exclude={"mean", "deviation"}) for c in model.preprocessor.columns],

@@ -125,6 +125,9 @@ def _check(record: Record, promotion: ModelPromoted) -> None:
     for name, number in (("version", promotion.version), ("generation", promotion.generation)):
         if number < 1:
             raise Refused(f"{record}: {name} is {number}: it counts from 1")
+    threshold = promotion.operating_point.threshold
+    if not 0 <= threshold <= 1:  # nor is NaN
+        raise Refused(f"{record}: operating_point.threshold is {threshold}: it is a probability")
     _check_artifact(record, "candidate.model", promotion.candidate.model)
     _check_artifact(record, "features.preprocessor", promotion.features.preprocessor)
 

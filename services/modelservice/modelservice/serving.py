@@ -13,7 +13,7 @@ from modelservice.errors import Refused
 from modelservice.preprocessor import Preprocessor, Row, Unseen
 from modelservice.rows import InvalidRows, RowSchema
 
-THRESHOLD = 0.5  # as the evaluation cuts the classes
+THRESHOLD = 0.5  # of a promotion that names no operating point
 _BATCH = 1 << 20  # values of features at a time: 8 MiB, however wide the model is
 
 
@@ -54,10 +54,16 @@ class Model:
             unseen += [replace(u, row=start + u.row) for u in missed]
         return Scores(probabilities, unseen)
 
+    @property
+    def threshold(self) -> float:
+        """Where scores are cut into classes: chosen by the evaluator so that mistakes cost least."""
+        p = self.promotion
+        return p.operating_point.threshold if p.HasField("operating_point") else THRESHOLD
+
     def label(self, probability: float) -> str:
         """Return the label that a probability stands for."""
         target = self.preprocessor.target
-        return target.positive if probability >= THRESHOLD else target.negative
+        return target.positive if probability >= self.threshold else target.negative
 
 
 def load(promotion: ModelPromoted, fetch: Fetch) -> Model:

@@ -94,6 +94,8 @@ def test_a_promotion_without_what_a_server_needs_is_refused(promotion: ModelProm
         ("candidate.model.sha256", "A" * 64),
         ("candidate.model.uri", ""),
         ("features.preprocessor.size", 0),
+        ("operating_point.threshold", 1.5),
+        ("operating_point.threshold", float("nan")),
     ]
     for path, value in changes:
         changed = ModelPromoted()

@@ -43,6 +43,16 @@ def test_a_promotion_is_served_and_a_newer_one_replaces_it(
         assert _generation(holder) == generation
 
 
+def test_scores_are_cut_where_the_promotion_says(maker: Maker) -> None:
+    promotion = maker.promotion()
+    model = load(promotion, maker.store.fetch)
+    target = model.preprocessor.target
+    assert (model.threshold, model.label(0.5), model.label(0.4999)) == (0.5, target.positive, target.negative)
+    promotion.operating_point.threshold = 0.25
+    model = load(promotion, maker.store.fetch)
+    assert (model.threshold, model.label(0.25), model.label(0.2499)) == (0.25, target.positive, target.negative)
+
+
 def test_an_older_promotion_turns_nothing_back(promotions: Promotions, maker: Maker, holder: Holder) -> None:
     for generation in (3, 2, 3, 1):
         promotions.add(maker.promotion(generation))

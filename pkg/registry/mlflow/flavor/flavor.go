@@ -21,6 +21,7 @@ const (
 	dataFolder       = "data"
 	modelFile        = dataFolder + "/model.txt"
 	preprocessorFile = dataFolder + "/preprocessor.json"
+	operatingFile    = dataFolder + "/operating_point.json"
 	condaFile        = "conda.yaml"
 	pythonFile       = "python_env.yaml"
 	requirementsFile = "requirements.txt"
@@ -55,6 +56,7 @@ type Model struct {
 	Created      time.Time // of the request
 	ModelText    []byte    // model.txt
 	Preprocessor []byte    // preprocessor.json, as the featurizer wrote it
+	Threshold    float64   // scores of at least so much are labelled as positive
 }
 
 // Files returns the folder's files, MLmodel last; the same bytes for the same
@@ -66,10 +68,15 @@ func Files(m Model) ([]File, error) {
 	if err != nil {
 		return nil, churn.E(op, churn.Invalid, err)
 	}
+	operating, err := asciiJSON(map[string]float64{"threshold": m.Threshold})
+	if err != nil {
+		return nil, churn.E(op, churn.Invalid, err)
+	}
 	files := []File{
 		{codeFolder + "/" + loaderModule + ".py", loader},
 		{modelFile, m.ModelText},
 		{preprocessorFile, m.Preprocessor},
+		{operatingFile, operating},
 	}
 	for _, name := range []string{condaFile, pythonFile, requirementsFile} {
 		text, err := environments.ReadFile(name)

@@ -62,6 +62,7 @@ func modelOf(t rapid.TB, columns []feature.Column) Model {
 		Created:      time.Date(2026, 1, 31, 13, 0, 0, 123_456_000, time.FixedZone("", 3600)),
 		ModelText:    oneLeaf(lightgbm.FeatureNames(p.Features)),
 		Preprocessor: text,
+		Threshold:    0.25,
 	}
 }
 
@@ -114,7 +115,7 @@ func TestAFolderIsWhole(t *testing.T) {
 		at[f.Path] = f.Data
 	}
 	want := []string{
-		"MLmodel", "code/" + loaderModule + ".py", "conda.yaml", "data/model.txt", "data/preprocessor.json",
+		"MLmodel", "code/" + loaderModule + ".py", "conda.yaml", "data/model.txt", "data/operating_point.json", "data/preprocessor.json",
 		"input_example.json", "python_env.yaml", "requirements.txt", "serving_input_example.json",
 	}
 	if got := slices.Sorted(maps.Keys(at)); !slices.Equal(got, want) || len(files) != len(want) {

@@ -5,7 +5,7 @@ data's columns: numbers as numbers or as their text, a blank as an empty text, N
 under the rows' own index:
 
     probability  of the positive class
-    label        the positive label from probability 0.5 on, the negative one below
+    label        the positive label from the probability in operating_point.json on, the negative one below
 
 All columns of the signature must be there; others, such as the key and the target, are ignored. A category that
 training had not seen is scored as none of the known ones, and the log tells. A blank means what preprocessor.json
@@ -31,8 +31,6 @@ from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
-
-THRESHOLD = 0.5  # as the evaluation cuts the classes
 
 _BATCH = 1 << 20  # values of features at a time: 8 MiB, however wide the model is
 _MAX_WRONG = 10  # told of one call: rows in their thousands are mostly wrong in one way
@@ -143,7 +141,7 @@ def _values(column: pd.Series) -> Iterator[Any]:
 class Model:
     """A registered version, ready to predict."""
 
-    def __init__(self, preprocessor: dict[str, Any], booster: lightgbm.Booster) -> None:
+    def __init__(self, preprocessor: dict[str, Any], booster: lightgbm.Booster, threshold: float) -> None:
         if preprocessor.get("version") != 1:
             raise ValueError(f"preprocessor.json is of version {preprocessor.get('version')!r}, not 1")
         kinds: dict[str, type[Numeric | Categorical]] = {"numeric": Numeric, "categorical": Categorical}
@@ -151,6 +149,7 @@ class Model:
         self._labels = preprocessor["target"]["negative"], preprocessor["target"]["positive"]
         self._width = sum(column.width for column in self._columns)
         self._booster = booster
+        self._threshold = threshold
         if booster.num_feature() != self._width:
             raise ValueError(
                 f"the model takes {booster.num_feature()} features and preprocessor.json makes {self._width}"
@@ -166,7 +165,7 @@ class Model:
             end = min(start + batch, len(rows))
             probabilities[start:end] = self._booster.predict(self._encode(columns, start, end))
         negative, positive = self._labels
-        labels = [positive if p >= THRESHOLD else negative for p in probabilities]
+        labels = [positive if p >= self._threshold else negative for p in probabilities]
         return pd.DataFrame({"probability": probabilities, "label": labels}, index=rows.index)
 
     def _read(self, rows: pd.DataFrame) -> list[list[Any]]:
@@ -213,7 +212,9 @@ def _read(column: Numeric | Categorical, values: Iterable[Any], wrong: list[str]
 
 
 def _load_pyfunc(path: str) -> Model:
-    """Return the model of a folder that holds preprocessor.json and model.txt. MLflow calls this."""
+    """Return the model of a folder that holds preprocessor.json, model.txt and operating_point.json. MLflow calls this."""
     folder = Path(path)
     preprocessor = json.loads((folder / "preprocessor.json").read_bytes())
-    return Model(preprocessor, lightgbm.Booster(model_str=(folder / "model.txt").read_text(encoding="utf-8")))
+    threshold = json.loads((folder / "operating_point.json").read_bytes())["threshold"]
+    booster = lightgbm.Booster(model_str=(folder / "model.txt").read_text(encoding="utf-8"))
+    return Model(preprocessor, booster, threshold)
