@@ -47,8 +47,9 @@ type Subscriber interface {
 	// handle returned nil. It returns nil when ctx is done, after the handlers
 	// in flight have ended and the group is left; otherwise the first error of
 	// a handler, whose record will be delivered again. A broker that is away is
-	// waited for, not an error. When a partition is taken away, its handler's
-	// context is cancelled.
+	// waited for, not an error. When a partition has gone to another member, its
+	// handler's context is cancelled; of one that stays, the handler goes on while
+	// the group changes.
 	Subscribe(ctx context.Context, group string, topics []string, concurrency int, handle Handle) error
 }
 

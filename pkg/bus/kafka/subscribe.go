@@ -14,35 +14,36 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 )
 
-// Subscribe implements bus.Subscriber. A handler that does not end soon after
-// its context is cancelled holds up the group's rebalance, for at most
-// RebalanceTimeout or SessionTimeout; after that its commit is refused. Topics
-// that are not there yet are consumed once they are.
+// Subscribe implements bus.Subscriber. While the group rebalances, handlers go on;
+// those whose partition has gone to another member are cancelled. Topics that are
+// not there yet are consumed once they are.
 func (b *Bus) Subscribe(ctx context.Context, group string, topics []string, concurrency int, handle bus.Handle) error {
 	const op = "kafka.Subscribe"
 	if group == "" || len(topics) == 0 {
 		return churn.Errorf(op, churn.Invalid, "a group and at least one topic must be named")
 	}
 	m := &member{
-		bus:    b,
-		group:  group,
-		topics: topics,
-		handle: handle,
-		slots:  make(chan struct{}, max(concurrency, 1)),
-		log:    b.config.Log.With(zap.String("group", group)),
+		bus:     b,
+		group:   group,
+		topics:  topics,
+		flights: newFlights(ctx, max(concurrency, 1), handle),
+		log:     b.config.Log.With(zap.String("group", group)),
 	}
+	defer m.flights.end()
 	return m.run(ctx)
 }
 
 // member is this process's part in a consumer group.
 type member struct {
-	bus    *Bus
-	group  string
-	topics []string
-	handle bus.Handle
-	slots  chan struct{} // one for each record that may be handled at a time
-	log    *zap.Logger
-	counts map[string]int // partitions of each topic, read before the last join
+	bus     *Bus
+	group   string
+	topics  []string
+	flights *flights
+	log     *zap.Logger
+	counts  map[string]int // partitions of each topic, read before the last join
+
+	mu    sync.Mutex
+	owned map[string][]int // partitions of the last generation
 }
 
 // run takes part in one generation of the group after the other.
@@ -128,6 +129,7 @@ func (m *member) config(topics []string) kafka.ConsumerGroupConfig {
 		Brokers:           c.Brokers,
 		Dialer:            m.bus.dialer,
 		Topics:            topics,
+		GroupBalancers:    []kafka.GroupBalancer{sticky{m.has}, kafka.RangeGroupBalancer{}, kafka.RoundRobinGroupBalancer{}},
 		HeartbeatInterval: c.Heartbeat,
 		SessionTimeout:    c.SessionTimeout,
 		RebalanceTimeout:  c.RebalanceTimeout,
@@ -164,6 +166,7 @@ func (m *member) generation(parent context.Context, gen *kafka.Generation) error
 // partitions. When one of them ends, all end.
 func (m *member) consume(ctx context.Context, cancel context.CancelFunc, gen *kafka.Generation) error {
 	var loops, committing sync.WaitGroup
+	m.assigned(gen.Assignments)
 	result := &firstError{}
 	run := func(wg *sync.WaitGroup, f func() error) {
 		wg.Go(func() {
@@ -190,6 +193,29 @@ func (m *member) consume(ctx context.Context, cancel context.CancelFunc, gen *ka
 	return result.err
 }
 
+// assigned takes note of the member's partitions, and lets go of what is handled
+// of others.
+func (m *member) assigned(to map[string][]kafka.PartitionAssignment) {
+	owned, mine := map[string][]int{}, map[partition]bool{}
+	for topic, partitions := range to {
+		for _, a := range partitions {
+			owned[topic] = append(owned[topic], a.ID)
+			mine[partition{topic, a.ID}] = true
+		}
+	}
+	m.flights.keep(mine)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.owned = owned
+}
+
+// has returns the member's partitions, as of the last generation.
+func (m *member) has() map[string][]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owned
+}
+
 // firstError keeps the first of several errors.
 type firstError struct {
 	once sync.Once
@@ -214,22 +240,13 @@ func (m *member) partition(ctx context.Context, p partition, offset int64, commi
 		offset = first
 	}
 	return m.bus.tail(ctx, p, offset, true, forever, func(r bus.Record) error {
-		select {
-		case m.slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
-		defer func() { <-m.slots }()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err := m.handle(ctx, r); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		done, err := m.flights.run(ctx, p, r)
+		if err != nil {
 			return handlerError{err}
 		}
-		commits.done(p, r.Offset+1)
+		if done {
+			commits.done(p, r.Offset+1)
+		}
 		return nil
 	})
 }
