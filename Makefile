@@ -13,7 +13,7 @@ PACKAGES  := $(addsuffix /...,$(MODULES))
 GIT_SHA   := $(shell git rev-parse HEAD 2>/dev/null)
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS   := -s -w -X github.com/asfotec/churn/pkg/config.Version=$(VERSION)
-SERVICES  := featurizer trainer evaluator gate
+SERVICES  := featurizer trainer evaluator gate notifier
 GO        := CGO_ENABLED=0 go
 PY        := services/modelservice/.venv/bin
 LOADER    := --config services/modelservice/pyproject.toml pkg/registry/mlflow/flavor/loader.py
@@ -58,6 +58,10 @@ lightgbm: ## Get the hash-pinned LightGBM library into build/
 realstack: ## Get the Apache Kafka, MinIO and MLflow of the tests into build/
 	@scripts/realstack.sh
 
+.PHONY: browser
+browser: ## Link the Chromium of the tests into build/, installed if need be
+	@scripts/browser.sh
+
 .PHONY: modelservice
 modelservice: ## Install ModelService's hash-pinned requirements into its virtual environment
 	@services/modelservice/setup.sh
@@ -73,7 +77,7 @@ modules: ## Build every module by itself, as the images do
 ##@ Checking
 
 .PHONY: test
-test: build modules lightgbm modelservice-dev realstack ## Run every test
+test: build modules lightgbm modelservice-dev realstack browser ## Run every test
 	$(GO) vet $(PACKAGES)
 	$(GO) test -timeout 30m $(PACKAGES)
 	$(PY)/pytest -q services/modelservice
@@ -108,7 +112,7 @@ bench: build lightgbm modelservice-dev ## Measure against the Python scripts
 	@bench/run.sh
 
 .PHONY: gate-study
-gate-study: build lightgbm ## Count what the gate promotes of 400 candidates that are just as good, worse and better
+gate-study: build lightgbm ## Count what the gate promotes of 500 candidates that are just as good, worse and better
 	@bench/gate.py --data $(or $(wildcard ../shared/data/telco_churn.csv),$(DATA))
 
 ##@ Schemas

@@ -20,6 +20,9 @@ const healthy = `load 1m
   churn_events_in_flight{service="trainer"} 1x60
   churn_events_in_flight{service="evaluator"} 0x60
   churn_events_in_flight{service="gate"} 0x60
+  churn_events_in_flight{service="notifier"} 0x60
+  churn_notices_total{channel="slack", result="refused"} 0x60
+  churn_notices_total{channel="slack", result="sent"} 0+1x60
   churn_consumer_lag{service="trainer", topic="churn.features-ready", partition="0"} 1x30 0 1x30
   churn_event_seconds_count{service="trainer"} 0+1x60
   churn_event_seconds_bucket{service="trainer", le="10"} 0+1x60
@@ -45,12 +48,13 @@ const healthy = `load 1m
 func TestAlertsFire(t *testing.T) {
 	t.Parallel()
 	ill := map[string]string{
-		"ChurnDeadLetter":  `churn_dead_letters_total{service="trainer", kind="invalid"} 0x50 1x9`,
-		"ChurnRetries":     `churn_failed_attempts_total{service="gate", kind="transient"} 0+6x60`,
-		"ChurnStuck":       `churn_event_seconds_count{service="trainer"} 5x60`,
-		"ChurnBehind":      `churn_consumer_lag{service="trainer", topic="churn.features-ready", partition="0"} 5x60`,
-		"ChurnSlow":        `churn_event_seconds_bucket{service="trainer", le="10"} 0x60`,
-		"ChurnServiceAway": `churn_events_in_flight{service="gate"} 0x40`,
+		"ChurnDeadLetter":    `churn_dead_letters_total{service="trainer", kind="invalid"} 0x50 1x9`,
+		"ChurnRetries":       `churn_failed_attempts_total{service="gate", kind="transient"} 0+6x60`,
+		"ChurnStuck":         `churn_event_seconds_count{service="trainer"} 5x60`,
+		"ChurnBehind":        `churn_consumer_lag{service="trainer", topic="churn.features-ready", partition="0"} 5x60`,
+		"ChurnSlow":          `churn_event_seconds_bucket{service="trainer", le="10"} 0x60`,
+		"ChurnServiceAway":   `churn_events_in_flight{service="gate"} 0x40`,
+		"ChurnNoticeRefused": `churn_notices_total{channel="slack", result="refused"} 0x50 1x9`,
 		"ModelServiceServesNothing": `modelservice_model_generation{instance="a"} 0x60
   modelservice_model_generation{instance="b"} 0x60`,
 		"ModelServiceRefuses":          `modelservice_promotions_total{outcome="refused"} 0x50 1x9`,

@@ -168,9 +168,9 @@ func TestTheChartRenders(t *testing.T) {
 // The objects of each kind that a set of values makes.
 func TestWhatTheChartInstalls(t *testing.T) {
 	t.Parallel()
-	always := map[string]int{"ConfigMap": 1, "ServiceAccount": 1, "Deployment": 5, "Service": 1, "PodDisruptionBudget": 5, "NetworkPolicy": 4}
-	full := map[string]int{"NetworkPolicy": 5, "ConfigMap": 2, "ScaledObject": 1, "TriggerAuthentication": 1, "Ingress": 1,
-		"KafkaTopic": len(fromCode().Topics), "KafkaUser": 5, "PodMonitor": 1, "PrometheusRule": 1}
+	always := map[string]int{"ConfigMap": 1, "ServiceAccount": 1, "Deployment": 6, "Service": 1, "PodDisruptionBudget": 6, "NetworkPolicy": 4}
+	full := map[string]int{"NetworkPolicy": 6, "ConfigMap": 2, "ScaledObject": 1, "TriggerAuthentication": 1, "Ingress": 1,
+		"KafkaTopic": len(fromCode().Topics), "KafkaUser": 6, "PodMonitor": 1, "PrometheusRule": 1}
 	open := maps.Clone(full)
 	delete(open, "TriggerAuthentication") // nothing to say
 	open["HorizontalPodAutoscaler"] = 1
@@ -182,7 +182,7 @@ func TestWhatTheChartInstalls(t *testing.T) {
 		}
 	}
 	off := leastValues + "modelservice: {enabled: false}\nnetworkPolicy: {enabled: false}\npodDisruptionBudget: {enabled: false}\n"
-	if got, want := mustRender(t, off).kinds(), (map[string]int{"ConfigMap": 1, "ServiceAccount": 1, "Deployment": 4}); !maps.Equal(got, want) {
+	if got, want := mustRender(t, off).kinds(), (map[string]int{"ConfigMap": 1, "ServiceAccount": 1, "Deployment": 5}); !maps.Equal(got, want) {
 		t.Errorf("with what can be left out left out it installs %v, not %v", got, want)
 	}
 }
@@ -208,7 +208,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}{
 		"a number as text":         {"services: {trainer: {replicas: two}}", []string{"/services/trainer/replicas", "integer"}},
 		"a misspelt value":         {"services: {trainer: {replica: 2}}", []string{"/services/trainer", "replica"}},
-		"a service there is none":  {"services: {notifier: {replicas: 1}}", []string{"notifier"}},
+		"a service there is none":  {"services: {courier: {replicas: 1}}", []string{"courier"}},
 		"a broker without a port":  {"kafka: {brokers: [kafka]}", []string{"/kafka/brokers/0"}},
 		"an endpoint with a path":  {"store: {endpoint: \"http://minio:9000/churn\"}", []string{"/store/endpoint"}},
 		"credentials in a link":    {"mlflow: {trackingURI: \"http://me:secret@mlflow:5000\"}", []string{"/mlflow/trackingURI"}},

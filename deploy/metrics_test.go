@@ -192,7 +192,7 @@ func TestPrometheusConfiguration(t *testing.T) {
 		}
 	}
 	slices.Sort(scraped)
-	if want := []string{"evaluator", "featurizer", "gate", "modelservice", "trainer"}; !slices.Equal(scraped, want) {
+	if want := []string{"evaluator", "featurizer", "gate", "modelservice", "notifier", "trainer"}; !slices.Equal(scraped, want) {
 		t.Errorf("it asks %v, not %v", scraped, want)
 	}
 	mounted := map[string]string{}

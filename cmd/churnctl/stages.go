@@ -9,6 +9,7 @@ import (
 	"github.com/asfotec/churn/services/evaluator"
 	"github.com/asfotec/churn/services/featurizer"
 	"github.com/asfotec/churn/services/gate"
+	"github.com/asfotec/churn/services/notifier"
 	"github.com/asfotec/churn/services/trainer"
 )
 
@@ -19,6 +20,7 @@ var builds = map[churn.Service]service.Build{
 	churn.Trainer:    trainer.Build,
 	churn.Evaluator:  evaluator.Build,
 	churn.Gate:       gate.Build,
+	churn.Notifier:   notifier.Build,
 }
 
 // buildStages makes every stage, in the order of a run. What they hold ends with

@@ -20,7 +20,7 @@ func upCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run the local stack: broker, object store, services and ModelService",
-		Long: `Run broker (the Kafka protocol), object store (the S3 API), the four services and
+		Long: `Run broker (the Kafka protocol), object store (the S3 API), the five services and
 ModelService on loopback, until interrupted. All state is in the state folder and
 survives a kill -9: runs that were under way go on at the next start.
 

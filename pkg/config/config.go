@@ -43,6 +43,8 @@ type Config struct {
 	Timeout     time.Duration
 	HTTPAddr    string // of /metrics, /healthz and /readyz; empty: none
 
+	Notify Notify
+
 	LogLevel     zapcore.Level
 	LogFormat    string
 	OTLPEndpoint string // empty: no traces are exported
@@ -72,6 +74,21 @@ type MLflow struct {
 
 	DatabricksHost  string // if the tracking URI is Databricks
 	DatabricksToken Secret
+}
+
+// Notify says who is told of what becomes of runs; see services/notifier. URLs
+// are secrets: they let in whoever knows them.
+type Notify struct {
+	SlackURL      Secret
+	SMTPURL       Secret
+	EmailFrom     string
+	EmailTo       []string
+	WebhookURL    Secret
+	WebhookSecret Secret
+	Routes        string        // empty: every channel is told of every outcome
+	Templates     string        // folder; empty: the built-in ones
+	MaxAge        time.Duration // nobody is told of older outcomes
+	CA            string        // path of a PEM file; beside the system's authorities
 }
 
 // Databricks is the tracking URI of the workspace that DATABRICKS_HOST names.

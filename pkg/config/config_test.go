@@ -54,6 +54,16 @@ var sample = map[string]string{
 	"CHURN_CONCURRENCY":                "9",
 	"CHURN_TIMEOUT":                    "2m0s",
 	"HTTP_ADDR":                        "127.0.0.1:9100",
+	"NOTIFY_SLACK_URL":                 "https://hooks.slack.com/slack-hunter2",
+	"NOTIFY_SMTP_URL":                  "smtp://churn:smtp-hunter2@mail:587",
+	"NOTIFY_EMAIL_FROM":                "churn@example.com",
+	"NOTIFY_EMAIL_TO":                  "ada@example.com,grace@example.com",
+	"NOTIFY_WEBHOOK_URL":               "https://example.com/hook-hunter2",
+	"NOTIFY_WEBHOOK_SECRET":            "whsec_hunter2",
+	"NOTIFY_ROUTES":                    "failed=slack",
+	"NOTIFY_TEMPLATES":                 "/templates",
+	"NOTIFY_MAX_AGE":                   "1h0m0s",
+	"NOTIFY_CA":                        "/notify.pem",
 	"LOG_LEVEL":                        "debug",
 	"LOG_FORMAT":                       "json",
 	"OTEL_EXPORTER_OTLP_ENDPOINT":      "http://collector:4318",
@@ -63,6 +73,7 @@ var sample = map[string]string{
 var secrets = []string{
 	sample["KAFKA_PASSWORD"], sample["AWS_SECRET_ACCESS_KEY"],
 	sample["MLFLOW_TRACKING_PASSWORD"], sample["MLFLOW_TRACKING_TOKEN"], sample["DATABRICKS_TOKEN"],
+	sample["NOTIFY_SLACK_URL"], sample["NOTIFY_SMTP_URL"], sample["NOTIFY_WEBHOOK_URL"], sample["NOTIFY_WEBHOOK_SECRET"],
 }
 
 // names are the settings of the table.
@@ -135,7 +146,7 @@ func TestDefaults(t *testing.T) {
 	got := mustLoad(t, "")
 	want := config.Config{
 		TopicPrefix: "churn.", Kafka: config.Kafka{SessionTimeout: 10 * time.Second}, S3Region: "us-east-1", Bucket: "churn",
-		StateDir: ".churn", Concurrency: 4, Timeout: 15 * time.Minute, HTTPAddr: "127.0.0.1:0", LogLevel: zapcore.InfoLevel, LogFormat: "auto",
+		StateDir: ".churn", Concurrency: 4, Timeout: 15 * time.Minute, Notify: config.Notify{MaxAge: 24 * time.Hour}, HTTPAddr: "127.0.0.1:0", LogLevel: zapcore.InfoLevel, LogFormat: "auto",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the defaults are\n%s", got)
@@ -239,7 +250,7 @@ func other(name string) string {
 		return "PLAIN"
 	case "KAFKA_REPLICATION_FACTOR", "CHURN_CONCURRENCY":
 		return "7"
-	case "KAFKA_SESSION_TIMEOUT", "CHURN_TIMEOUT":
+	case "KAFKA_SESSION_TIMEOUT", "CHURN_TIMEOUT", "NOTIFY_MAX_AGE":
 		return "7s"
 	case "MLFLOW_TRACKING_URI", "DATABRICKS_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "MLFLOW_S3_ENDPOINT_URL":
 		return "http://other:7"

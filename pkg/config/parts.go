@@ -158,13 +158,30 @@ func (k Kafka) tls() (*tls.Config, error) {
 	return c, nil
 }
 
+// Trust returns the authorities that the notifier checks certificates against: the
+// system's, for Slack, and those of one's own mail server or webhook. Nil is the
+// system's alone.
+func (n Notify) Trust() (*x509.CertPool, error) {
+	if n.CA == "" {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, churn.Errorf("config.Trust", churn.Invalid, "the system's authorities, beside NOTIFY_CA: %w", err)
+	}
+	return addTo(roots, "NOTIFY_CA", n.CA)
+}
+
 func pool(setting, file string) (*x509.CertPool, error) {
+	return addTo(x509.NewCertPool(), setting, file)
+}
+
+func addTo(roots *x509.CertPool, setting, file string) (*x509.CertPool, error) {
 	const op = "config.pool"
 	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "%s: %w", setting, err)
 	}
-	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, churn.Errorf(op, churn.Invalid, "%s: %s holds no certificate in PEM", setting, file)
 	}

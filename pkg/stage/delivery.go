@@ -19,6 +19,7 @@ type delivery struct {
 	first    time.Time  // when it failed first
 	due      time.Time  // not to be tried before
 	redriven bool       // it was a dead letter, and someone has it tried anew
+	since    time.Time  // when that was
 
 	span trace.SpanContext // in which it is handled, if it is traced
 }
@@ -65,7 +66,7 @@ func comeback(r bus.Record) *delivery {
 	d := &delivery{record: r}
 	from := retryPrefix
 	if h[retryTopic] == "" {
-		from, d.redriven = dlqPrefix, h[dlqTopic] != ""
+		from, d.redriven, d.since = dlqPrefix, h[dlqTopic] != "", r.Time
 	}
 	if topic := h[from+fromTopic]; topic != "" && len(topic) <= longestTopic {
 		d.record.Topic = topic
@@ -105,6 +106,17 @@ func (d *delivery) again(topic string, now, due time.Time) bus.Record {
 		timeHeader(retryNotBefore, due),
 	})
 	return r
+}
+
+// Recorded returns when the event that is being handled was written to the log,
+// or, if it was a dead letter, when someone had it tried anew. It is zero where
+// there is no broker.
+func Recorded(ctx context.Context) time.Time {
+	d := deliveryFrom(ctx)
+	if d.redriven {
+		return d.since
+	}
+	return d.record.Time
 }
 
 // failed notes an attempt that failed.

@@ -287,8 +287,8 @@ func (r *Runner) putAside(ctx context.Context, d *delivery, e event.Event, why e
 // dead letter. Unless both are acknowledged the record is not committed.
 func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why error) error {
 	var ended []event.Event
-	if e != nil && !isForeign(why) {
-		ended = append(ended, runFailed(r.stage.Service, *e, why, d.attempts))
+	if e != nil && !r.stage.Observer && !isForeign(why) {
+		ended = append(ended, r.failure(*e, why, d.attempts))
 	}
 	giving, given := r.after(ctx, d, "give up", trace.WithSpanKind(trace.SpanKindProducer))
 	err := r.end(giving, d, e, ended, why)
@@ -306,6 +306,18 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 	}
 	log.Error("given up", zap.String("kind", kind), zap.Int("attempts", d.attempts), zap.String("error", message(why)))
 	return nil
+}
+
+// failure returns what follows from giving up on an event: the run's failure, or
+// what the stage has in its place.
+func (r *Runner) failure(e event.Event, why error, attempts int) event.Event {
+	failed := runFailed(r.stage.Service, e, why, attempts)
+	if r.stage.GaveUp != nil {
+		if answer, ok := r.stage.GaveUp(e, failed.Data.(*eventv1.RunFailed)); ok {
+			return answer
+		}
+	}
+	return failed
 }
 
 // end publishes the dead letter, and the run's end if it has one.
@@ -327,10 +339,11 @@ func (r *Runner) end(ctx context.Context, d *delivery, e *event.Event, ended []e
 
 // tell tells Failed of the run's end.
 func (r *Runner) tell(ctx context.Context, d *delivery, e, end event.Event) error {
-	if r.options.Failed == nil {
+	failed, ok := end.Data.(*eventv1.RunFailed)
+	if !ok || r.options.Failed == nil {
 		return nil
 	}
-	err := r.options.Failed(ctx, e, end.Data.(*eventv1.RunFailed))
+	err := r.options.Failed(ctx, e, failed)
 	if err == nil || ofParts(err) {
 		return err
 	}

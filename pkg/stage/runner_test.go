@@ -445,6 +445,30 @@ func TestOrderedGivesUpWhatIsInvalid(t *testing.T) {
 	})
 }
 
+// A stage that answers for what it has given up on does not end the run; for what
+// it has no answer to, it does.
+func TestAnswerToWhatIsGivenUp(t *testing.T) {
+	simulate(t, func(w *world) {
+		h, _ := failing(1<<40, invalid())
+		s := featurizer(h)
+		s.GaveUp = func(e event.Event, why *eventv1.RunFailed) (event.Event, bool) {
+			if why.GetKind() != "invalid" || why.GetRun() != e.Run() {
+				t.Errorf("the reason is %v", why)
+			}
+			replies, _ := answer(t.Context(), e)
+			return replies[0], e.ID == "1"
+		}
+		_, stop := w.start(s)
+		defer stop()
+		w.publish(w.record(request("1")), w.record(request("2")))
+		w.settle()
+		w.committed(in, 2)
+		w.count(dead, 2)
+		w.count(out, 1)
+		w.count(failures, 1)
+	})
+}
+
 func TestPanicIsAnErrorOfTheAttempt(t *testing.T) {
 	for name, s := range map[string]func(n *int) stage.Stage{
 		"handler": func(n *int) stage.Stage {

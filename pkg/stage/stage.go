@@ -9,6 +9,7 @@ import (
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 // Handler answers one event with the events that follow from it. It is
@@ -39,6 +40,13 @@ type Stage struct {
 	// finished work is: they show the present, and so Tables is asked at each
 	// publication, also when old outputs are published again.
 	Tables func(ctx context.Context, outputs []event.Event) ([]event.Event, error)
+	// Observer stages watch what becomes of runs and are no part of them: what one
+	// gives up on is a dead letter, and ends no run.
+	Observer bool
+	// GaveUp returns what the stage answers to an event that it has given up on, in
+	// place of the run's failure: a trial fails, and its run goes on. Without an
+	// answer, or if nil, the run fails.
+	GaveUp func(e event.Event, why *eventv1.RunFailed) (event.Event, bool)
 	// Beside runs beside the stage until ctx is done, and then returns nil; its
 	// error ends the service. Nil if nothing does.
 	Beside func(ctx context.Context, b bus.Bus) error

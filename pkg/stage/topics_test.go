@@ -39,11 +39,13 @@ x.retry.evaluator 1 0s false 4194304
 x.dlq.evaluator 1 0s false 4194304
 x.retry.gate 1 0s false 4194304
 x.dlq.gate 1 0s false 4194304
+x.retry.notifier 1 0s false 4194304
+x.dlq.notifier 1 0s false 4194304
 `
 	if got.String() != want {
 		t.Errorf("the topics are\n%s", got.String())
 	}
-	services := []churn.Service{churn.Featurizer, churn.Trainer, churn.Evaluator, churn.Gate}
+	services := []churn.Service{churn.Featurizer, churn.Trainer, churn.Evaluator, churn.Gate, churn.Notifier}
 	if !slices.Equal(stage.Services(), services) {
 		t.Errorf("the services are %v", stage.Services())
 	}

@@ -88,6 +88,60 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end -}}
 
+{{/* Whom the notifier tells: environment entries, secrets by reference. */}}
+{{- define "churn.notify" -}}
+{{- with .Values.notify }}
+{{- if .existingSecret }}
+{{- $secret := .existingSecret }}
+{{- range list "NOTIFY_SLACK_URL" "NOTIFY_SMTP_URL" "NOTIFY_WEBHOOK_URL" "NOTIFY_WEBHOOK_SECRET" }}
+- name: {{ . }}
+  valueFrom:
+    secretKeyRef: {name: {{ $secret }}, key: {{ . }}, optional: true}
+{{- end }}
+{{- end }}
+{{- with .emailFrom }}
+- {name: NOTIFY_EMAIL_FROM, value: {{ . | quote }}}
+{{- end }}
+{{- with .emailTo }}
+- {name: NOTIFY_EMAIL_TO, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with .routes }}
+- {name: NOTIFY_ROUTES, value: {{ . | quote }}}
+{{- end }}
+- {name: NOTIFY_MAX_AGE, value: {{ .maxAge | quote }}}
+{{- if .templatesConfigMap }}
+- {name: NOTIFY_TEMPLATES, value: /etc/churn/templates}
+{{- end }}
+{{- if .caSecret.name }}
+- {name: NOTIFY_CA, value: /etc/churn/notify/ca.crt}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "churn.notifyMounts" -}}
+{{- if .Values.notify.templatesConfigMap }}
+- {name: templates, mountPath: /etc/churn/templates, readOnly: true}
+{{- end }}
+{{- if .Values.notify.caSecret.name }}
+- {name: notify-ca, mountPath: /etc/churn/notify, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "churn.notifyVolumes" -}}
+{{- with .Values.notify.templatesConfigMap }}
+- name: templates
+  configMap: {name: {{ . }}}
+{{- end }}
+{{- with .Values.notify.caSecret }}
+{{- if .name }}
+- name: notify-ca
+  secret:
+    secretName: {{ .name }}
+    items: [{key: {{ .key }}, path: ca.crt}]
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "churn.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 {{- with .Values.kafka.tls.caSecret.name }}

@@ -1,0 +1,4 @@
+package notifier
+
+// Sign is how webhooks are signed.
+var Sign = sign
