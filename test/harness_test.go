@@ -53,7 +53,7 @@ func cleanEnv() []string {
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
 		if !strings.HasPrefix(name, "CHURN_") && !strings.HasPrefix(name, "KAFKA_") &&
-			!strings.HasPrefix(name, "MLFLOW_") && !strings.HasPrefix(name, "AWS_") {
+			!strings.HasPrefix(name, "MLFLOW_") && !strings.HasPrefix(name, "AWS_") && !strings.HasPrefix(name, "NOTIFY_") {
 			env = append(env, kv)
 		}
 	}
@@ -225,6 +225,20 @@ type runDetail struct {
 		Name   string `json:"name"`
 		Passed bool   `json:"passed"`
 	} `json:"rules"`
+	Trials []trial `json:"trials"`
+}
+
+// trial is one trial of a search.
+type trial struct {
+	Trial    int32   `json:"trial"`
+	Rung     int32   `json:"rung"`
+	AUC      float64 `json:"auc"`
+	Failure  string  `json:"failure"`
+	Winner   bool    `json:"winner"`
+	Settings struct {
+		Leaves string `json:"num_leaves"`
+		Rate   string `json:"learning_rate"`
+	} `json:"settings"`
 }
 
 // digests returns the digest of each artifact by name.

@@ -50,6 +50,7 @@ func setUp(m *testing.M) int {
 		"trainer":    "./services/trainer/cmd/trainer",
 		"evaluator":  "./services/evaluator/cmd/evaluator",
 		"gate":       "./services/gate/cmd/gate",
+		"notifier":   "./services/notifier/cmd/notifier",
 	} {
 		build := exec.Command("go", "build", "-tags", "faults", "-o", filepath.Join(binaries, name), pkg)
 		build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")

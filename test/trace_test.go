@@ -17,6 +17,8 @@ import (
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/asfotec/churn/pkg/churn"
 )
 
 // collector takes traces by OTLP over HTTP, and keeps them in memory.
@@ -87,6 +89,7 @@ var steps = []string{
 	"trainer features-ready", "send model-trained",
 	"evaluator model-trained", "send model-evaluated",
 	"gate model-evaluated", "send model-promoted model-current",
+	"notifier model-promoted",
 }
 
 // tree is what is below what, each once: how often an artifact is read is for a
@@ -107,12 +110,16 @@ gate model-evaluated > registry.Champion
 gate model-evaluated > registry.Promote
 gate model-evaluated > registry.Register
 gate model-evaluated > send model-promoted model-current
+gate model-evaluated > store.Get
 gate model-evaluated > store.Put
 gate model-evaluated > store.Stat
 gate model-evaluated > tracker.Track
+notifier model-promoted > store.Put
+notifier model-promoted > store.Stat
 retrain churn-classifier > featurizer retrain-requested
 send features-ready > trainer features-ready
 send model-evaluated > gate model-evaluated
+send model-promoted model-current > notifier model-promoted
 send model-trained > evaluator model-trained
 trainer features-ready > send model-trained
 trainer features-ready > store.Get
@@ -135,7 +142,7 @@ func shape(spans []collected) string {
 	return strings.Join(slices.Compact(lines), "\n")
 }
 
-// From request to promoted is one trace, the same in one process and in many. A stage
+// From request to promoted, and to who is told, is one trace, the same in one process and in many. A stage
 // that is repeated by hand has one of its own, with a link to the run's.
 func TestOneTraceFromRequestToPromoted(t *testing.T) {
 	t.Parallel()
@@ -145,11 +152,11 @@ func TestOneTraceFromRequestToPromoted(t *testing.T) {
 			s.up("--serve=false") // outlives the run: the gate comes to its end
 			return s
 		},
-		"four processes": func(t *testing.T, env ...string) *aStack {
+		"five processes": func(t *testing.T, env ...string) *aStack {
 			s := clusterStack(t)
 			s.env = append(s.env, env...)
-			for _, service := range services {
-				s.background(service, "--env-file", "")
+			for _, service := range churn.Stages() {
+				s.background(string(service), "--env-file", "")
 			}
 			return s
 		},
@@ -163,7 +170,7 @@ func TestOneTraceFromRequestToPromoted(t *testing.T) {
 			id := strings.ReplaceAll(d.Run, "-", "")
 			spans := collector.all(t, func(string) bool { return true }, steps...)
 			checkTrace(t, spans, id)
-			checkServices(t, spans, name == "four processes")
+			checkServices(t, spans, name == "five processes")
 			checkLog(t, s, d.Run, id)
 
 			s.want(0, nil, "stage", "train", "--run", d.Run)
@@ -225,7 +232,7 @@ func checkServices(t *testing.T, spans []collected, separate bool) {
 			if kind != tracepb.Span_SPAN_KIND_PRODUCER {
 				t.Errorf("%s is a %s", span.GetName(), kind)
 			}
-		case slices.Contains(services, service):
+		case slices.Contains(churn.Stages(), churn.Service(service)):
 			if want := map[bool]string{true: service, false: "churnctl"}[separate]; span.service != want || kind != tracepb.Span_SPAN_KIND_CONSUMER {
 				t.Errorf("%s is a %s of the service %s", span.GetName(), kind, span.service)
 			}
@@ -261,8 +268,8 @@ func checkLog(t *testing.T, s *aStack, run, id string) {
 			}
 		}
 	}
-	for _, service := range services {
-		if !seen[service] {
+	for _, service := range churn.Stages() {
+		if !seen[string(service)] {
 			t.Errorf("there is no line of the %s about an event in %v", service, files)
 		}
 	}

@@ -30,6 +30,7 @@ func TestWrongCommandLinesEndWithTheirOwnCode(t *testing.T) {
 		{"retrain --num-leaves many", "many"},
 		{"runs -o yaml", "yaml"},
 		{"show", "arg"},
+		{"report", "arg"},
 		{"approve 3f2a", "--reason"},
 		{"approve --reason fine", "arg"},
 		{"deny 3f2a --reason bad --by=", "--by"},

@@ -24,8 +24,12 @@ func (a *app) print(v any, people func(io.Writer)) error {
 
 // table writes rows under a header, in aligned columns.
 func table(w io.Writer, header []string, rows [][]string) {
+	lines(w, append([][]string{header}, rows...))
+}
+
+// lines writes rows without a header, in aligned columns.
+func lines(w io.Writer, rows [][]string) {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tw, strings.Join(header, "\t"))
 	for _, r := range rows {
 		_, _ = fmt.Fprintln(tw, strings.Join(r, "\t"))
 	}

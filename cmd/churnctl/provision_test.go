@@ -31,7 +31,7 @@ func TestACLsOfTheServices(t *testing.T) {
 	if !slices.Equal(trainers, want) {
 		t.Errorf("the trainer may %q", trainers)
 	}
-	if len(w.principals) != 6 {
+	if len(w.principals) != 7 {
 		t.Errorf("the users are %q", w.principals)
 	}
 }

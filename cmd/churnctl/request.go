@@ -25,6 +25,8 @@ import (
 // client is the source of the requests made here.
 const client churn.Service = "churnctl"
 
+const mediaYAML = "application/yaml"
+
 // requestFlags are the flags of a retrain request.
 type requestFlags struct {
 	data, spec  string
@@ -34,6 +36,7 @@ type requestFlags struct {
 	reason      string
 	gitSHA      string
 	overrides   overrideFlags
+	search      searchFlags
 }
 
 func (f *requestFlags) add(cmd *cobra.Command) {
@@ -46,6 +49,7 @@ func (f *requestFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.reason, "reason", "", "why, for people to read")
 	fs.StringVar(&f.gitSHA, "git-sha", os.Getenv("GIT_SHA"), "commit that asks, a tag of the version")
 	f.overrides.add(fs)
+	f.search.add(fs)
 }
 
 // overrideFlags are the settings of a run that have defaults in the spec.
@@ -63,6 +67,8 @@ type overrideFlags struct {
 	baseline, policy           string
 	margin, alpha              float64
 	dryRun                     bool
+	text                       []byte         // the policy's; see loadPolicy
+	document                   *blob.Artifact // the same, stored; see storePolicy
 }
 
 func (o *overrideFlags) add(fs *pflag.FlagSet) {
@@ -104,7 +110,7 @@ func (o *overrideFlags) addGate(fs *pflag.FlagSet) {
 	o.set = fs
 	fs.Float64Var(&o.minAUC, "min-auc", 0.82, "least hold-out AUC")
 	fs.Float64Var(&o.minAccuracy, "min-accuracy", 0.78, "least hold-out accuracy")
-	fs.StringVar(&o.policy, "policy", churn.Refresh, "what the candidate must be shown to be beside the champion: refresh (no worse by the margin) or must-be-better")
+	fs.StringVar(&o.policy, "policy", churn.Refresh, "the rules of promotion: refresh (no worse than the champion by the margin), must-be-better, or a file of your own (`churnctl policy`)")
 	fs.Float64Var(&o.margin, "margin", 0.01, "of policy refresh: a difference of AUC")
 	fs.Float64Var(&o.alpha, "alpha", 0.05, "largest probability of promoting a candidate that is not what the policy asks for")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "decide and report, but register and promote nothing")
@@ -140,7 +146,7 @@ func (o *overrideFlags) gate() *eventv1.GateOverrides {
 	return &eventv1.GateOverrides{
 		MinAuc: given(o, "min-auc", o.minAUC), MinAccuracy: given(o, "min-accuracy", o.minAccuracy),
 		BaselineStage: given(o, "baseline-stage", o.baseline), DryRun: given(o, "dry-run", o.dryRun),
-		Policy: given(o, "policy", o.policy), Margin: given(o, "margin", o.margin), Alpha: given(o, "alpha", o.alpha),
+		Policy: o.policyName(), PolicyDocument: o.document, Margin: given(o, "margin", o.margin), Alpha: given(o, "alpha", o.alpha),
 	}
 }
 
@@ -153,13 +159,20 @@ func (f *requestFlags) event(ctx context.Context, a *app, store blob.Store) (eve
 			return event.Event{}, usageErrorf("--request-time %q is not RFC 3339, for example 2026-01-31T12:00:00Z", f.at)
 		}
 	}
+	trials, err := f.search.search()
+	if err != nil {
+		return event.Event{}, err
+	}
+	if err := f.overrides.storePolicy(ctx, a, store); err != nil {
+		return event.Event{}, err
+	}
 	dataset, err := upload(ctx, store, "--data", a.path(f.data), "text/csv", churn.DatasetKey)
 	if err != nil {
 		return event.Event{}, err
 	}
 	var spec *blob.Artifact
 	if f.spec != "" {
-		if spec, err = upload(ctx, store, "--spec", a.path(f.spec), "application/yaml", churn.SpecKey); err != nil {
+		if spec, err = upload(ctx, store, "--spec", a.path(f.spec), mediaYAML, churn.SpecKey); err != nil {
 			return event.Event{}, err
 		}
 	}
@@ -174,7 +187,7 @@ func (f *requestFlags) event(ctx context.Context, a *app, store blob.Store) (eve
 		Subject: churn.RunID(id), Time: at.UTC(), Correlation: churn.RunID(id),
 		Data: &eventv1.RetrainRequested{
 			Model: model, Experiment: experiment, Dataset: dataset, Spec: spec,
-			Split: o.split(), Training: o.training(), Gate: o.gate(),
+			Split: o.split(), Training: o.training(), Gate: o.gate(), Search: trials,
 			GitSha: f.gitSHA, RequestedBy: f.requestedBy, Reason: f.reason,
 		},
 	}, nil

@@ -33,8 +33,10 @@ Exit codes: 0 promoted (or a dry run that would have been), 3 rejected,
 4 failed, 5 waits for approval, 1 anything else.`,
 		Example: `  churnctl retrain --data data/telco_churn.csv
   churnctl retrain --num-leaves 31 --learning-rate 0.1 --dry-run
-  churnctl retrain --min-auc 0.84 -o json`,
-		Args: cobra.NoArgs,
+  churnctl retrain --min-auc 0.84 -o json
+  churnctl retrain --policy mine.yaml`,
+		Args:    cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error { return request.overrides.loadPolicy(a) },
 		RunE: a.with(readWrite, func(cmd *cobra.Command, _ []string, p *parts) error {
 			ctx, cancel := w.context(cmd.Context())
 			defer cancel()

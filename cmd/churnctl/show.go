@@ -33,6 +33,7 @@ type runDetail struct {
 	ChampionMetrics *eventv1.Metrics `json:"champion_metrics,omitempty"`
 	Rules           []*eventv1.Rule  `json:"rules,omitempty"`
 	Approvals       []approvalView   `json:"approvals,omitempty"` // that were asked for
+	Trials          []trialView      `json:"trials,omitempty"`    // of the run's search
 	Artifacts       []namedArtifact  `json:"artifacts,omitempty"`
 	Timeline        []step           `json:"timeline"`
 }
@@ -140,6 +141,7 @@ func detail(run *fold.Run) runDetail {
 	for _, approval := range run.Approvals() {
 		d.Approvals = append(d.Approvals, viewApproval(approval))
 	}
+	d.Trials = trialViews(run)
 	for _, e := range run.Timeline() {
 		d.Timeline = append(d.Timeline, step{e.Topic, e.ID, describeEvent(e)})
 	}
@@ -182,23 +184,23 @@ func artifacts(run *fold.Run) []namedArtifact {
 // download copies the run's artifacts to folder/<stage>/<name>.
 func (p *parts) download(cmd *cobra.Command, run *fold.Run, folder string) error {
 	for _, a := range artifacts(run) {
-		if err := p.copyArtifact(cmd, a, folder); err != nil {
+		if err := p.copyArtifact(cmd, a.Artifact, filepath.Join(folder, filepath.FromSlash(a.Name))); err != nil {
 			return fmt.Errorf("copying %s: %w", a.GetUri(), err)
 		}
 	}
 	return nil
 }
 
-func (p *parts) copyArtifact(cmd *cobra.Command, a namedArtifact, folder string) (err error) {
+// copyArtifact copies an artifact to a file, which is complete or not there.
+func (p *parts) copyArtifact(cmd *cobra.Command, a *blob.Artifact, target string) (err error) {
 	if a.GetSize() > maxArtifact {
 		return fmt.Errorf("%d bytes are more than the limit of %d", a.GetSize(), int64(maxArtifact))
 	}
-	from, err := p.Store.Open(cmd.Context(), a.Artifact)
+	from, err := p.Store.Open(cmd.Context(), a)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	target := filepath.Join(folder, filepath.FromSlash(a.Name))
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
@@ -247,6 +249,10 @@ func detailTable(w io.Writer, tracker string, d runDetail) {
 	if len(d.Approvals) > 0 {
 		_, _ = fmt.Fprintln(w)
 		answersTable(w, d.Approvals)
+	}
+	if len(d.Trials) > 0 {
+		_, _ = fmt.Fprintln(w)
+		trialsTable(w, d.Trials)
 	}
 	if len(d.Artifacts) > 0 {
 		_, _ = fmt.Fprintln(w)

@@ -97,11 +97,14 @@ func laterStageCmd(a *app, s laterStage) *cobra.Command {
 			if run == "" {
 				return usageErrorf("--run is missing: name the run to go on with; `churnctl stage featurize` begins one")
 			}
-			return nil
+			return o.loadPolicy(a)
 		},
 		RunE: a.with(storeOnly, func(cmd *cobra.Command, _ []string, p *parts) error {
 			e, err := p.input(cmd.Context(), a.config.StateDir, run, s.topic)
 			if err != nil {
+				return err
+			}
+			if err := o.storePolicy(cmd.Context(), a, p.Store); err != nil {
 				return err
 			}
 			if e, err = fork(e, &o); err != nil {

@@ -82,16 +82,29 @@ func describeEvent(e event.Event) string {
 	case *eventv1.RetrainRequested:
 		return "request     " + m.GetDataset().GetUri()
 	case *eventv1.FeaturesReady:
+		if m.GetTrials() > 1 {
+			return describeTrial(m)
+		}
 		f := m.GetFeatures()
 		return fmt.Sprintf("featurizer  %d rows: %d train, %d validation, %d hold-out",
 			f.GetTrainRows()+f.GetValidationRows()+f.GetHoldoutRows(), f.GetTrainRows(), f.GetValidationRows(), f.GetHoldoutRows())
 	case *eventv1.ModelTrained:
+		if f := m.GetFailure(); f != nil {
+			return fmt.Sprintf("trainer     trial %d of %d failed (%s): %s", m.GetTrial(), m.GetTrials(), f.GetKind(), f.GetMessage())
+		}
+		if m.GetTrials() > 1 {
+			return fmt.Sprintf("trainer     trial %d of %d: %d trees, %s", m.GetTrial(), m.GetTrials(), m.GetCandidate().GetIterations(), describeScore(m.GetCandidate()))
+		}
 		if m.GetRound() > 0 {
 			return fmt.Sprintf("gate        the champion has changed: evaluating again (round %d)", m.GetRound())
 		}
 		return fmt.Sprintf("trainer     %d trees, validation AUC %.4f", m.GetCandidate().GetIterations(), m.GetCandidate().GetValidationAuc())
 	case *eventv1.ModelEvaluated:
-		text := fmt.Sprintf("evaluator   hold-out AUC %.4f, accuracy %.4f, F1 %.4f",
+		text := "evaluator   "
+		if m.GetPlan().GetSearch() != nil {
+			text += fmt.Sprintf("trial %d is the best; ", m.GetTrial())
+		}
+		text += fmt.Sprintf("hold-out AUC %.4f, accuracy %.4f, F1 %.4f",
 			m.GetMetrics().GetAuc(), m.GetMetrics().GetAccuracy(), m.GetMetrics().GetF1())
 		if m.GetChampion() != nil {
 			text += fmt.Sprintf("; champion version %d AUC %.4f", m.GetChampion().GetVersion(), m.GetChampionMetrics().GetAuc())
@@ -114,6 +127,24 @@ func describeEvent(e event.Event) string {
 	default:
 		return e.Type
 	}
+}
+
+func describeTrial(m *eventv1.FeaturesReady) string {
+	service := "featurizer"
+	if m.GetRung() > 0 {
+		service = "evaluator "
+	}
+	t := m.GetTraining()
+	return fmt.Sprintf("%s  trial %d of %d, rung %d: %d iterations of %d leaves at %v", service, m.GetTrial(), m.GetTrials(), m.GetRung(),
+		t.GetNumIterations(), t.GetNumLeaves(), t.GetLearningRate())
+}
+
+// describeScore says what trials are chosen by.
+func describeScore(m *eventv1.TrainedModel) string {
+	if m.GetFoldsAuc() > 0 {
+		return fmt.Sprintf("AUC over the folds %.4f", m.GetFoldsAuc())
+	}
+	return fmt.Sprintf("validation AUC %.4f", m.GetValidationAuc())
 }
 
 func describeAnswer(m *eventv1.ApprovalDecided) string {

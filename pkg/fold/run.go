@@ -122,6 +122,8 @@ func (r *Run) Status() Status {
 	switch {
 	case !found:
 		return Requested
+	case last.Topic == churn.ModelTrained && r.training():
+		return Training
 	case last.Topic == churn.ApprovalRequested && r.approval(last).Answer != nil:
 		return Deciding
 	}
