@@ -13,8 +13,8 @@ import (
 
 // search is a request for trials that take a while.
 func search(id string, more ...string) []string {
-	return append(request(id, "--search", "num_leaves=15..127", "--search", "learning_rate=0.02..0.2:log",
-		"--num-iterations", "400", "--early-stopping-rounds", "0"), more...)
+	return append(request(id, "--search", "num_leaves=15..63", "--search", "learning_rate=0.02..0.2:log",
+		"--num-iterations", "150", "--early-stopping-rounds", "0"), more...)
 }
 
 // Sixteen trials over four trainers, one of which is killed every two seconds: the
