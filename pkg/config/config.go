@@ -41,7 +41,9 @@ type Config struct {
 	StateDir    string // of the embedded local stack
 	Concurrency int    // partitions that a stage handles at a time
 	Timeout     time.Duration
-	HTTPAddr    string // of /metrics, /healthz and /readyz; empty: none
+	// WorkerMemory is how many MiB a training may allocate; 0: as many as there are.
+	WorkerMemory int
+	HTTPAddr     string // of /metrics, /healthz and /readyz; empty: none
 
 	Notify Notify
 

@@ -52,6 +52,7 @@ var sample = map[string]string{
 	"CHURN_LIGHTGBM":                   "/lib.so",
 	"CHURN_STATE_DIR":                  "/state",
 	"CHURN_CONCURRENCY":                "9",
+	"CHURN_WORKER_MEMORY":              "9",
 	"CHURN_TIMEOUT":                    "2m0s",
 	"HTTP_ADDR":                        "127.0.0.1:9100",
 	"NOTIFY_SLACK_URL":                 "https://hooks.slack.com/slack-hunter2",
@@ -248,7 +249,7 @@ func other(name string) string {
 		return "true"
 	case "KAFKA_SASL_MECHANISM":
 		return "PLAIN"
-	case "KAFKA_REPLICATION_FACTOR", "CHURN_CONCURRENCY":
+	case "KAFKA_REPLICATION_FACTOR", "CHURN_CONCURRENCY", "CHURN_WORKER_MEMORY":
 		return "7"
 	case "KAFKA_SESSION_TIMEOUT", "CHURN_TIMEOUT", "NOTIFY_MAX_AGE":
 		return "7s"
@@ -298,6 +299,7 @@ func TestBadValues(t *testing.T) {
 		"MLFLOW_TRACKING_URI":         {"mlflow", "file:///x", "http://%zz", "databricks://profile"},
 		"DATABRICKS_HOST":             {"workspace"},
 		"CHURN_CONCURRENCY":           {"0", "1025", "many"},
+		"CHURN_WORKER_MEMORY":         {"-1", "4GiB", "1.5"},
 		"CHURN_TIMEOUT":               {"0", "15", "9999999999h"},
 		"HTTP_ADDR":                   {"9100", "a:b:c"},
 		"LOG_LEVEL":                   {"loud", "panic", "fatal"},

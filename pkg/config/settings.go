@@ -79,6 +79,8 @@ var settings = []setting{
 		func(c *Config) value { return number{&c.Concurrency, 1, 1024} }},
 	{"CHURN_TIMEOUT", "stage-timeout", "15m", "longest that a stage may take over one event", false,
 		func(c *Config) value { return (*duration)(&c.Timeout) }},
+	{"CHURN_WORKER_MEMORY", "worker-memory", "0", "MiB that the trainer's LightGBM may allocate: more is an attempt that failed; 0 for as many as there are", false,
+		func(c *Config) value { return number{&c.WorkerMemory, 0, 1 << 30} }},
 	{"HTTP_ADDR", "http-addr", "127.0.0.1:0", "address of /metrics, /healthz and /readyz; \"off\" for none", false,
 		func(c *Config) value { return (*address)(&c.HTTPAddr) }},
 

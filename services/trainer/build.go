@@ -24,7 +24,7 @@ func Build(ctx context.Context, p service.Parts) (stage.Stage, error) {
 	if err != nil {
 		return stage.Stage{}, err
 	}
-	pool, err := worker.New(ctx, library, runtime.GOMAXPROCS(0), observe(p))
+	pool, err := worker.New(ctx, library, worker.Limits{CPUs: runtime.GOMAXPROCS(0), Memory: int64(p.Config.WorkerMemory) << 20}, observe(p))
 	if err != nil {
 		return stage.Stage{}, err
 	}

@@ -170,7 +170,7 @@ type setting struct {
 
 func newSetting(t testing.TB, f features) *setting {
 	t.Helper()
-	pool, err := worker.New(t.Context(), libraryPath, 2, nil)
+	pool, err := worker.New(t.Context(), libraryPath, worker.Limits{CPUs: 2}, nil)
 	if err != nil {
 		t.Fatalf("%v\ninstall it with: make lightgbm", err)
 	}

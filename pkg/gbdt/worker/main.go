@@ -47,6 +47,10 @@ func Main() {
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0)
 	// OpenMP has a pool of threads for every thread that it is called from.
 	runtime.LockOSThread()
+	if err := limitMemory(os.Environ()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	c := newConn(os.NewFile(requestFile, "requests"), os.NewFile(answerFile, "answers"))
 	if err := work(c, os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -11,11 +11,22 @@ import (
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
 )
 
+// Limits are those of a pool.
+type Limits struct {
+	CPUs   int   // threads that the trainings under way have together
+	Memory int64 // bytes that a worker may allocate; 0: as many as there are
+}
+
+// grown is how many bytes a worker may hold on to between trainings, unless it may
+// not allocate so many at all.
+const grown = 1 << 30
+
 // Pool trains in worker processes. It is safe for concurrent use.
 type Pool struct {
 	library string
 	sha256  string
 	cpus    int
+	memory  int64
 	free    *semaphore.Weighted // CPUs that no training has
 	observe func(time.Duration) // told how long each training took, rows included
 
@@ -26,21 +37,22 @@ type Pool struct {
 }
 
 // New starts a worker with the library at the path, so that it is ready when
-// the first training comes, and returns the pool of it. The trainings under way
-// together have at most so many threads as there are cpus.
+// the first training comes, and returns the pool of it. A worker that holds on to
+// much memory after a training is replaced.
 //
 // Each training that succeeds is told to observe, which may be nil, with the time
 // it took, rows included.
 //
 // A library that is not there, or not the pinned one, is an Invalid error. In a
 // program that does not begin with Main, New fails.
-func New(ctx context.Context, libraryPath string, cpus int, observe func(time.Duration)) (*Pool, error) {
+func New(ctx context.Context, libraryPath string, limits Limits, observe func(time.Duration)) (*Pool, error) {
 	if inWorker() {
 		return nil, churn.Errorf("worker.New", churn.Internal, "this is a worker itself: its main must begin with worker.Main()")
 	}
-	cpus = max(1, cpus)
+	cpus := max(1, limits.CPUs)
 	p := &Pool{
-		library: libraryPath, cpus: cpus, free: semaphore.NewWeighted(int64(cpus)), workers: map[*process]bool{}, observe: observe,
+		library: libraryPath, cpus: cpus, memory: limits.Memory, free: semaphore.NewWeighted(int64(cpus)),
+		workers: map[*process]bool{}, observe: observe,
 	}
 	w, err := p.start(ctx)
 	if err != nil {
@@ -122,7 +134,7 @@ func (p *Pool) takeIdle() *process {
 
 // start starts a worker.
 func (p *Pool) start(ctx context.Context) (*process, error) {
-	w, err := start(ctx, p.library)
+	w, err := start(ctx, p.library, p.memory)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +152,7 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 func (p *Pool) give(w *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || !w.sound {
+	if p.closed || !w.sound || w.resident() > grown {
 		p.drop(w)
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
@@ -31,8 +33,8 @@ type process struct {
 }
 
 // start starts a worker and waits until it has loaded the library.
-func start(ctx context.Context, libraryPath string) (*process, error) {
-	p, err := spawn(libraryPath)
+func start(ctx context.Context, libraryPath string, memory int64) (*process, error) {
+	p, err := spawn(libraryPath, memory)
 	if err != nil {
 		return nil, churn.Errorf("worker.start", churn.Internal, "the LightGBM worker cannot be started: %w (training needs Linux)", err)
 	}
@@ -51,7 +53,7 @@ func start(ctx context.Context, libraryPath string) (*process, error) {
 
 // spawn executes this program again. Its ends of the pipes are the child's
 // requestFile and answerFile; the lifeline is its standard input.
-func spawn(libraryPath string) (*process, error) {
+func spawn(libraryPath string, memory int64) (*process, error) {
 	requests, toWorker, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func spawn(libraryPath string) (*process, error) {
 		ended:   make(chan struct{}),
 	}
 	p.cmd.Args[0] = os.Args[0]
-	p.cmd.Env = environment()
+	p.cmd.Env = append(environment(), memorySetting+strconv.FormatInt(memory, 10))
 	p.cmd.Stdout, p.cmd.Stderr = p.printed, p.printed
 	p.cmd.ExtraFiles = []*os.File{requests, answers}
 	if _, err = p.cmd.StdinPipe(); err == nil { // cmd holds it open
@@ -261,6 +263,20 @@ func (p *process) alive() bool {
 	default:
 		return true
 	}
+}
+
+// resident returns how many bytes of memory it has, 0 if that is not known.
+func (p *process) resident() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize())
 }
 
 func (p *process) kill() { _ = p.cmd.Process.Kill() }

@@ -41,7 +41,12 @@ var libraryPath = filepath.Join("../../..", lightgbm.DefaultPath)
 
 func newPool(t testing.TB, cpus int) *Pool {
 	t.Helper()
-	p, err := New(t.Context(), libraryPath, cpus, nil)
+	return limited(t, Limits{CPUs: cpus})
+}
+
+func limited(t testing.TB, limits Limits) *Pool {
+	t.Helper()
+	p, err := New(t.Context(), libraryPath, limits, nil)
 	if err != nil {
 		t.Fatalf("%v\ninstall it with: make lightgbm", err)
 	}
@@ -224,6 +229,24 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// A training that takes more memory than it may is an attempt that failed; the
+// next one, which needs less, works.
+func TestMemoryIsLimited(t *testing.T) {
+	pool := limited(t, Limits{CPUs: 1, Memory: 192 << 20})
+	big := makeTable(2_000_000, 1000)
+	_, err := pool.Train(t.Context(), params(5), lightgbm.Options{}, big.data())
+	if !churn.IsKind(err, churn.Internal) {
+		t.Fatalf("a training of too many rows: %v", err)
+	}
+	t.Log(err)
+	if _, err := pool.Train(t.Context(), params(5), lightgbm.Options{}, makeTable(300, 100).data()); err != nil {
+		t.Errorf("the next training: %v", err)
+	}
+	if _, err := newPool(t, 1).Train(t.Context(), params(5), lightgbm.Options{}, big.data()); err != nil {
+		t.Errorf("without a limit: %v", err)
+	}
+}
+
 // only returns the pool's only worker.
 func only(t testing.TB, pool *Pool) *process {
 	t.Helper()
@@ -340,7 +363,7 @@ func TestTamperedLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{path, path + ".not-there"} {
-		if _, err := New(t.Context(), path, 1, nil); !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), "make lightgbm") {
+		if _, err := New(t.Context(), path, Limits{CPUs: 1}, nil); !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), "make lightgbm") {
 			t.Errorf("%s: %v, want an invalid error", path, err)
 		}
 	}
@@ -381,14 +404,14 @@ func TestIsWorker(t *testing.T) {
 func TestNewInAWorker(t *testing.T) {
 	name, value, _ := strings.Cut(setting, "=")
 	t.Setenv(name, value)
-	if _, err := New(t.Context(), libraryPath, 1, nil); !churn.IsKind(err, churn.Internal) {
+	if _, err := New(t.Context(), libraryPath, Limits{CPUs: 1}, nil); !churn.IsKind(err, churn.Internal) {
 		t.Errorf("New in a worker: %v, want an internal error", err)
 	}
 }
 
 // trainForEver prints the worker's process id once it trains.
 func trainForEver() {
-	pool, err := New(context.Background(), libraryPath, 1, nil)
+	pool, err := New(context.Background(), libraryPath, Limits{CPUs: 1}, nil)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -521,7 +544,7 @@ func BenchmarkTrain(b *testing.B) {
 
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
-		w, err := start(b.Context(), libraryPath)
+		w, err := start(b.Context(), libraryPath, 0)
 		if err != nil {
 			b.Fatal(err)
 		}
