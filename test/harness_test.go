@@ -27,13 +27,14 @@ func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
 // aStack is a state folder and the environment that commands on it run in.
 type aStack struct {
-	t   *testing.T
-	dir string
-	env []string
+	t        *testing.T
+	dir      string
+	env      []string
+	patience time.Duration // with one command
 }
 
 func newStack(t *testing.T, env ...string) *aStack {
-	return &aStack{t: t, dir: t.TempDir(), env: env}
+	return &aStack{t: t, dir: t.TempDir(), env: env, patience: 2 * time.Minute}
 }
 
 // command returns a program of the pipeline, not started.
@@ -66,7 +67,7 @@ type result struct {
 	stdout, stderr string
 }
 
-// run runs churnctl to its end, at most two minutes.
+// run runs churnctl to its end, unless patience is over before.
 func (s *aStack) run(args ...string) result {
 	s.t.Helper()
 	cmd := s.command("churnctl", append([]string{"--env-file", ""}, args...)...)
@@ -75,7 +76,7 @@ func (s *aStack) run(args ...string) result {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	watchdog := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	watchdog := time.AfterFunc(s.patience, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 	defer watchdog.Stop()
 	err := cmd.Wait()
 	var exit *exec.ExitError

@@ -23,10 +23,13 @@ func search(id string, more ...string) []string {
 func TestSearchWhileTrainersAreKilled(t *testing.T) {
 	t.Parallel()
 	alone := newStack(t)
+	alone.patience = 6 * time.Minute
 	var one, many runDetail
 	alone.want(0, &one, search("same", "--trials", "16")...)
 
 	cluster := clusterStack(t)
+	cluster.env = append(cluster.env, "KAFKA_SESSION_TIMEOUT=6s") // the least that Kafka allows
+	cluster.patience = 6 * time.Minute
 	for _, service := range services {
 		if service != string(churn.Trainer) {
 			cluster.background(service)
