@@ -36,6 +36,14 @@ func TestWrongCommandLinesEndWithTheirOwnCode(t *testing.T) {
 		{"deny 3f2a --reason bad --by=", "--by"},
 		{"rollback m", "--reason"},
 		{"override 3f2a", "--reason"},
+		{"dlq", ""}, // help
+		{"dlq list trainr", "featurizer, trainer"},
+		{"dlq show trainer", "SERVICE/PARTITION/OFFSET"},
+		{"dlq redrive", "--run, --group"},
+		{"dlq redrive trainer", "--all"},
+		{"dlq redrive trainer/0/1 --all", "one service"},
+		{"dlq redrive --run 3f2a --by=", "--by"},
+		{"dlq drop trainer/0/1", "--reason"},
 		{"stage", ""}, // help
 		{"stage train", "--run"},
 		{"stage traim", "traim"},

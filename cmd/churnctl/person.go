@@ -21,6 +21,11 @@ func (f *personFlags) check() error {
 	if f.reason == "" {
 		return usageErrorf("--reason is missing: say why, it is kept with the decision")
 	}
+	return f.named()
+}
+
+// named wants to know who it is.
+func (f *personFlags) named() error {
 	if f.by == "" {
 		return usageErrorf("--by is missing, and USER is not set: say who you are, it is kept with the decision")
 	}

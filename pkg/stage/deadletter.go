@@ -59,8 +59,11 @@ func deadLetter(d *delivery, topic, group string, why error, now time.Time) bus.
 const maxMessage = 4 << 10
 
 // message returns the error's text in valid UTF-8 of a bounded length.
-func message(err error) string {
-	s := strings.ToValidUTF8(err.Error(), "\uFFFD")
+func message(err error) string { return bounded(err.Error()) }
+
+// bounded returns the text in valid UTF-8, cut at maxMessage.
+func bounded(text string) string {
+	s := strings.ToValidUTF8(text, "\uFFFD")
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage], "") + "…"
 	}
