@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """How often the gate promotes what it should, and what it should not.
 
-python bench/gate.py [--data FILE] [--noise 200] [--worse 100] [--better 100]
+python bench/gate.py [--data FILE] [--noise 200] [--chance 100] [--worse 100] [--better 100]
 
-Each candidate is trained, evaluated and decided on by the pipeline itself, as a dry run beside one champion, so that
-each is the first look at its hold-out as far as the champion goes. Told are the numbers that each policy would promote
-at the level --alpha, with Wilson's interval of 95 %, and those of the plain rule: its AUC is not below the champion's.
+Each candidate is trained, evaluated and decided on by the pipeline itself, as a dry run beside a champion. Told are the
+numbers that each policy would promote at the level --alpha, were each candidate the first look at its hold-out, with
+Wilson's interval of 95 %, and those of the plain rule: its AUC is not below the champion's.
 
-- noise: the champion's data and settings, with other seeds. None is better.
-- worse: two trees. All are worse by more than the margin.
-- better: the champion has not seen Contract, tenure, InternetService and the charges. All are better.
+- noise: the champion's data and settings, with other seeds, beside one champion. None is better.
+- chance: the same, each beside a champion of its own on a hold-out of its own: luck of one champion or of one hold-out
+  is not in all of them, so that the level itself can be read off.
+- worse: one tree, each beside a champion and on a hold-out of its own. All are worse by more than the margin.
+- better: beside one champion that has not seen Contract, tenure, InternetService and the charges. All are better.
 
 `make build lightgbm` first.
 """
@@ -34,6 +36,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "data/telco_churn.csv")
     parser.add_argument("--noise", type=int, default=200)
+    parser.add_argument("--chance", type=int, default=100)
     parser.add_argument("--worse", type=int, default=100)
     parser.add_argument("--better", type=int, default=100)
     parser.add_argument("--alpha", type=float, default=0.05)
@@ -43,25 +46,29 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         blinded = blind(whole, Path(folder) / "blinded.csv")
         studies = [
-            ("noise", args.noise, whole, []),
-            ("worse", args.worse, whole, ["--num-iterations", "2", "--early-stopping-rounds", "0"]),
-            ("better", args.better, blinded, []),
+            ("noise", args.noise, whole, False, []),
+            ("chance", args.chance, whole, True, []),
+            ("worse", args.worse, whole, True, ["--num-iterations", "1", "--early-stopping-rounds", "0"]),
+            ("better", args.better, blinded, False, []),
         ]
-        print("study   candidates  difference of AUC   error   plain rule         must-be-better     refresh")
-        for name, n, champion, settings in studies:
-            study(Path(folder) / name, args, name, n, champion, whole, settings)
+        print("study   candidates  difference of AUC           error   plain rule           must-be-better       refresh")
+        for name, n, champion, own, settings in studies:
+            if n > 0:
+                study(Path(folder) / name, args, name, n, champion, own, whole, settings)
 
 
-def study(state, args, name, n, champion, data, settings):
-    """Promote a champion, have n candidates judged beside it, and print a line."""
+def study(state, args, name, n, champion, own, data, settings):
+    """Have n candidates judged beside one champion, or each beside its own on its own hold-out, and print a line."""
     stack = Stack(state)
-    lax = ["--min-auc", "0", "--min-accuracy", "0"]
+    common = [*RANDOM, "--min-auc", "0", "--min-accuracy", "0"]
+    runs = []
     try:
-        stack.retrain(0, "--data", champion, *RANDOM, *lax)
-        runs = []
         for seed in range(1, n + 1):
-            common = ["--data", data, "--seed", seed, *RANDOM, *lax, *settings, "--dry-run", "--margin", args.margin]
-            runs.append(Run(stack.retrain((0, 3), *common, "--policy", "must-be-better")))
+            pair = ["--split-salt", seed, "--register-name", f"{name}-{seed}"] if own else []
+            if own or seed == 1:
+                stack.retrain(0, "--data", champion, *common, *pair)
+            dry = ["--data", data, "--seed", seed, "--dry-run", "--policy", "must-be-better"]
+            runs.append(Run(stack.retrain((0, 3), *dry, *common, *pair, *settings)))
             progress(name, seed, n)
     finally:
         stack.stop()
@@ -72,7 +79,7 @@ def study(state, args, name, n, champion, data, settings):
     ]
     differences = [r.difference for r in runs]
     print(f"{name:7} {n:10}  {statistics.mean(differences):+.4f} ({min(differences):+.4f}…{max(differences):+.4f})"
-          f"  {statistics.mean(r.error for r in runs):.4f}  " + "  ".join(f"{c:17}" for c in columns))
+          f"  {statistics.mean(r.error for r in runs):.4f}  " + "  ".join(f"{c:19}" for c in columns), flush=True)
 
 
 class Run:
@@ -136,8 +143,6 @@ def blind(source, target):
 
 def share(k, n):
     """Return k of n with Wilson's interval."""
-    if n == 0:
-        return "-"
     z, p = 1.959964, k / n
     middle, half = (p + z * z / 2 / n) / (1 + z * z / n), z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n)
     return f"{k} ({max(0, middle - half):.1%}…{min(1, middle + half):.1%})"

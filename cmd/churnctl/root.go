@@ -67,9 +67,9 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.envFile, "env-file", ".env", "file of settings")
 	config.Flags(flags)
 	root.AddCommand(
-		quickstartCmd(a), upCmd(a), retrainCmd(a), runsCmd(a), showCmd(a), reportCmd(a), modelsCmd(a), stateCmd(a), historyCmd(a),
+		quickstartCmd(a), upCmd(a), retrainCmd(a), runsCmd(a), showCmd(a), reportCmd(a), modelsCmd(a), stateCmd(a), historyCmd(a), whatifCmd(a),
 		approvalsCmd(a), approveCmd(a), denyCmd(a), rollbackCmd(a), overrideCmd(a),
-		policiesCmd(a), gateCmd(a), eventsCmd(a), stageCmd(a), predictCmd(a), topicsCmd(a), aclsCmd(a), bucketCmd(a), doctorCmd(a), versionCmd(a),
+		policiesCmd(a), gateCmd(a), eventsCmd(a), dlqCmd(a), stageCmd(a), predictCmd(a), topicsCmd(a), aclsCmd(a), bucketCmd(a), doctorCmd(a), versionCmd(a),
 	)
 	usageErrors(root)
 	root.SuggestionsMinimumDistance = 2
