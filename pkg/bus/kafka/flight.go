@@ -63,7 +63,7 @@ func (f *flights) run(ctx context.Context, p partition, r bus.Record) (done bool
 
 // begin returns the record's flight, begun now or before. Another one of the
 // partition is ended first.
-func (f *flights) begin(ctx context.Context, p partition, r bus.Record) (*flight, bool) {
+func (f *flights) begin(ctx context.Context, p partition, r bus.Record) (*flight, bool) { //nolint:contextcheck // a flight outlives the generation whose ctx this is
 	f.mu.Lock()
 	one := f.all[p]
 	goesOn := one != nil && one.offset == r.Offset && !one.cancelled

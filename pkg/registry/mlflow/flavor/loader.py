@@ -212,7 +212,7 @@ def _read(column: Numeric | Categorical, values: Iterable[Any], wrong: list[str]
 
 
 def _load_pyfunc(path: str) -> Model:
-    """Return the model of a folder that holds preprocessor.json, model.txt and operating_point.json. MLflow calls this."""
+    """Return the model of a folder of preprocessor.json, model.txt and operating_point.json. MLflow calls this."""
     folder = Path(path)
     preprocessor = json.loads((folder / "preprocessor.json").read_bytes())
     threshold = json.loads((folder / "operating_point.json").read_bytes())["threshold"]
