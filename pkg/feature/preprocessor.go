@@ -1,17 +1,15 @@
 package feature
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/jsonfile"
 )
 
 const (
@@ -87,48 +85,32 @@ func (c *Column) UnmarshalJSON(text []byte) error {
 	}
 	if kind.Kind == dataset.Categorical {
 		var x categorical
-		if err := strict(text, &x); err != nil {
+		if err := jsonfile.Decode(text, &x); err != nil {
 			return err
 		}
 		*c = Column{Name: x.Name, Kind: x.Kind, Missing: x.Missing, Categories: x.Categories}
 		return nil
 	}
 	var x numeric
-	if err := strict(text, &x); err != nil {
+	if err := jsonfile.Decode(text, &x); err != nil {
 		return err
 	}
 	*c = Column{Name: x.Name, Kind: x.Kind, Missing: x.Missing, Fill: x.Fill, Min: x.Min, Max: x.Max, Mean: x.Mean, Deviation: x.Deviation}
 	return nil
 }
 
-// strict decodes one JSON value with no unknown fields and nothing behind it.
-func strict(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("there is more behind the value")
-	}
-	return nil
-}
-
 // JSON returns preprocessor.json. One that Parse would refuse as too large is an
 // Invalid error.
 func (p *Preprocessor) JSON() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(p); err != nil {
-		return nil, churn.E("feature.JSON", churn.Internal, err)
+	text, err := jsonfile.Encode(p)
+	if err != nil {
+		return nil, err
 	}
-	if b.Len() > MaxPreprocessor {
+	if len(text) > MaxPreprocessor {
 		return nil, churn.Errorf("feature.JSON", churn.Invalid, "the preprocessor has %d bytes; at most %d are allowed: the data has too many or too long categories",
-			b.Len(), MaxPreprocessor)
+			len(text), MaxPreprocessor)
 	}
-	return b.Bytes(), nil
+	return text, nil
 }
 
 // Parse reads preprocessor.json. What does not hold together is an Invalid
@@ -139,7 +121,7 @@ func Parse(text []byte) (*Preprocessor, error) {
 		return nil, churn.Errorf(op, churn.Invalid, "the preprocessor has %d bytes; at most %d are allowed", len(text), MaxPreprocessor)
 	}
 	p := &Preprocessor{}
-	if err := strict(text, p); err != nil {
+	if err := jsonfile.Decode(text, p); err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the preprocessor is not of the expected form: %w", err)
 	}
 	if err := p.validate(); err != nil {

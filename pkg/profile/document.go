@@ -1,12 +1,11 @@
 package profile
 
 import (
-	"bytes"
-	"encoding/json"
 	"math"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/jsonfile"
 )
 
 // Version is the version of profile.json's shape. A change that a reader would
@@ -90,17 +89,14 @@ func (d *Document) Column(name string) *Column {
 // an Invalid error.
 func (d *Document) JSON() ([]byte, error) {
 	const op = "profile.JSON"
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(d); err != nil {
-		return nil, churn.E(op, churn.Internal, err)
+	text, err := jsonfile.Encode(d)
+	if err != nil {
+		return nil, err
 	}
-	if out.Len() > MaxDocument {
-		return nil, churn.Errorf(op, churn.Invalid, "the profile has %d bytes; at most %d are allowed: the data has too many or too long categories", out.Len(), MaxDocument)
+	if len(text) > MaxDocument {
+		return nil, churn.Errorf(op, churn.Invalid, "the profile has %d bytes; at most %d are allowed: the data has too many or too long categories", len(text), MaxDocument)
 	}
-	return out.Bytes(), nil
+	return text, nil
 }
 
 // finite returns v as JSON has it: nothing if it is no finite number.

@@ -1,15 +1,14 @@
 package profile
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/jsonfile"
 )
 
 const (
@@ -59,7 +58,7 @@ func decode(text []byte) (*Document, error) {
 		*Document
 		Columns []json.RawMessage `json:"columns"` // in the place of the document's
 	}{Document: d}
-	if err := strict(text, &shell); err != nil {
+	if err := jsonfile.Decode(text, &shell); err != nil {
 		return nil, err
 	}
 	if n := len(shell.Columns); n == 0 || n > maxColumns {
@@ -67,24 +66,11 @@ func decode(text []byte) (*Document, error) {
 	}
 	d.Columns = make([]Column, len(shell.Columns))
 	for i, column := range shell.Columns {
-		if err := strict(column, &d.Columns[i]); err != nil {
+		if err := jsonfile.Decode(column, &d.Columns[i]); err != nil {
 			return nil, fmt.Errorf("columns[%d]: %w", i, err)
 		}
 	}
 	return d, nil
-}
-
-// strict decodes one JSON value with no unknown fields and nothing behind it.
-func strict(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("there is more behind the value")
-	}
-	return nil
 }
 
 func (d *Document) validate() error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/jsonfile"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -44,7 +45,7 @@ func (v *Evaluator) pinChampion(ctx context.Context, key string, plan *eventv1.P
 	if found.Champion, err = v.currentChampion(ctx, found.Model, found.Stage); err != nil {
 		return nil, err
 	}
-	body, err := encode(found)
+	body, err := jsonfile.Encode(found)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/jsonfile"
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/report"
 	"github.com/asfotec/churn/pkg/stage"
@@ -128,7 +129,7 @@ func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.Mode
 		d.Warnings = append(d.Warnings, warning)
 	}
 	var err error
-	if out.evaluation, err = encode(d); err != nil {
+	if out.evaluation, err = jsonfile.Encode(d); err != nil {
 		return nil, nil, err
 	}
 	out.report, err = report.Render(report.Page{

@@ -18,6 +18,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/evaluation"
+	"github.com/asfotec/churn/pkg/jsonfile"
 	"github.com/asfotec/churn/pkg/stat"
 	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -125,7 +126,7 @@ func TestDocumentReadsBack(t *testing.T) {
 	if back.Candidate.Metrics["auc"] != d.Candidate.Metrics["auc"] || back.Champion.Version != 3 {
 		t.Errorf("read back %+v", back)
 	}
-	again, err := encode(back)
+	again, err := jsonfile.Encode(back)
 	if err != nil {
 		t.Fatal(err)
 	}

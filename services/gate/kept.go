@@ -7,6 +7,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/jsonfile"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -74,7 +75,7 @@ func (g *Gate) readJSON(ctx context.Context, key string, limit int64, v any) err
 
 // putJSON creates the object, which must hold the same if it is there.
 func (g *Gate) putJSON(ctx context.Context, key string, v any) error {
-	body, err := encode(v)
+	body, err := jsonfile.Encode(v)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,12 @@ package gate
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/jsonfile"
 	"github.com/asfotec/churn/pkg/stage"
 	"github.com/asfotec/churn/pkg/stage/fault"
 )
@@ -53,7 +53,7 @@ func (g *Gate) record(ctx context.Context, e event.Event, m judged, d *decision)
 // write puts decision.json. A Conflict is of an earlier attempt that wrote
 // something else, as only another version of the gate can have.
 func (g *Gate) write(ctx context.Context, d *decision) (*blob.Artifact, error) {
-	body, err := encode(d.Document)
+	body, err := jsonfile.Encode(d.Document)
 	if err != nil {
 		return nil, err
 	}
@@ -63,16 +63,4 @@ func (g *Gate) write(ctx context.Context, d *decision) (*blob.Artifact, error) {
 			"an earlier attempt, cut off before its end, has decided in other words (was the gate updated?): remove the object, and this one takes its place: %w", err)
 	}
 	return a, err
-}
-
-// encode returns v as indented JSON with a final newline.
-func encode(v any) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(v); err != nil {
-		return nil, churn.E("gate.encode", churn.Internal, err)
-	}
-	return out.Bytes(), nil
 }

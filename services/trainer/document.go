@@ -1,10 +1,6 @@
 package trainer
 
 import (
-	"bytes"
-	"encoding/json"
-
-	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -94,14 +90,4 @@ func (d *Document) foldsAUC() float64 {
 		sum += auc
 	}
 	return sum / float64(len(d.FoldsAUC))
-}
-
-// encode returns v as JSON for people and machines.
-func encode(v any) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	err := encoder.Encode(v)
-	return out.Bytes(), churn.E("trainer.encode", churn.Internal, err)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	"github.com/asfotec/churn/pkg/jsonfile"
 	"github.com/asfotec/churn/pkg/shap"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -59,8 +60,8 @@ func (t *Trainer) describe(run string, ready *eventv1.FeaturesReady, in *input, 
 		return nil, nil, err
 	}
 	var group errgroup.Group
-	group.Go(func() (err error) { out.training, err = encode(d); return err })
-	group.Go(func() (err error) { out.importances, err = encode(i); return err })
+	group.Go(func() (err error) { out.training, err = jsonfile.Encode(d); return err })
+	group.Go(func() (err error) { out.importances, err = jsonfile.Encode(i); return err })
 	group.Go(func() (err error) { out.plot, err = plotImportances(i); return err })
 	group.Go(func() (err error) { out.scores, err = scores(in.reference, r.Scores); return err })
 	group.Go(func() (err error) { out.contributions, err = c.JSON(); return err })
