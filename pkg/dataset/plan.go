@@ -111,8 +111,10 @@ func checkPlan(p *eventv1.Plan) error {
 	if err := split.validate(); err != nil {
 		return err
 	}
-	if _, err := search.Trials(p); err != nil {
-		return err
+	if s := p.GetSearch(); s != nil {
+		if err := search.Check(s); err != nil {
+			return err
+		}
 	}
 	t, g := p.GetTraining(), p.GetGate()
 	if !slices.Contains(churn.Policies, g.GetPolicy()) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/search"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -20,11 +21,8 @@ type Trial struct {
 	Failure *eventv1.TrialFailure
 }
 
-// Score is what trials are chosen by: the AUC over the folds if there are any, and
-// otherwise that of the validation rows; 0 without a model.
-func (t Trial) Score() float64 {
-	return cmp.Or(t.Model.GetFoldsAuc(), t.Model.GetValidationAuc())
-}
+// Score is what trials are chosen by; 0 without a model.
+func (t Trial) Score() float64 { return search.Score(t.Model) }
 
 // Trials returns the trials of the run's search by their number; none if it has no
 // search.

@@ -23,14 +23,6 @@ type trial struct {
 	*eventv1.ModelTrained
 }
 
-// score is what trials are chosen by: never the hold-out.
-func (t trial) score() float64 {
-	if t.GetPlan().GetSearch().GetFolds() > 0 {
-		return t.GetCandidate().GetFoldsAuc()
-	}
-	return t.GetCandidate().GetValidationAuc()
-}
-
 // gather takes in one trial of several. When it is the last of its rung, the best
 // go on to the next rung, or the best of all is evaluated. What follows does not
 // depend on the order in which the trials came: it is said in answer to the best
@@ -40,7 +32,7 @@ func (v *Evaluator) gather(ctx context.Context, e event.Event, trained *eventv1.
 		return nil, err
 	}
 	s, rung := trained.GetPlan().GetSearch(), int(trained.GetRung())
-	trials, err := v.trials(ctx, e.Run(), rung)
+	keys, err := v.kept(ctx, e.Run(), rung)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +40,13 @@ func (v *Evaluator) gather(ctx context.Context, e event.Event, trained *eventv1.
 	if err != nil {
 		return nil, err
 	}
-	stage.Report(ctx, stage.Progress{Activity: "gathering trials", Done: int64(len(trials)), Total: int64(expected)})
-	if len(trials) < expected {
+	stage.Report(ctx, stage.Progress{Activity: "gathering trials", Done: int64(len(keys)), Total: int64(expected)})
+	if len(keys) < expected {
 		return nil, nil
+	}
+	trials, err := v.trials(ctx, keys)
+	if err != nil {
+		return nil, err
 	}
 	best := ranked(trials)
 	if rung == 0 && len(best) < int(search.MinTrials(s)) || len(best) == 0 {
@@ -68,7 +64,11 @@ func (v *Evaluator) expected(ctx context.Context, run string, s *eventv1.Search,
 	if rung == 0 {
 		return int(s.GetTrials()), nil
 	}
-	before, err := v.trials(ctx, run, rung-1)
+	keys, err := v.kept(ctx, run, rung-1)
+	if err != nil {
+		return 0, err
+	}
+	before, err := v.trials(ctx, keys)
 	if err != nil {
 		return 0, err
 	}
@@ -80,19 +80,19 @@ func (v *Evaluator) expected(ctx context.Context, run string, s *eventv1.Search,
 func ranked(trials []trial) []trial {
 	out := slices.DeleteFunc(slices.Clone(trials), func(t trial) bool { return t.GetFailure() != nil })
 	slices.SortFunc(out, func(a, b trial) int {
-		return cmp.Or(cmp.Compare(b.score(), a.score()), cmp.Compare(a.GetTrial(), b.GetTrial()))
+		return cmp.Or(cmp.Compare(search.Score(b.GetCandidate()), search.Score(a.GetCandidate())), cmp.Compare(a.GetTrial(), b.GetTrial()))
 	})
 	return out
 }
 
 // advance sends trials to the next rung, where they train for longer.
 func advance(best []trial) ([]event.Event, error) {
+	settings, err := search.Trials(best[0].GetPlan())
+	if err != nil {
+		return nil, err
+	}
 	out := make([]event.Event, len(best))
 	for i, t := range best {
-		settings, err := search.Trials(t.GetPlan())
-		if err != nil {
-			return nil, err
-		}
 		own, rung := settings[t.GetTrial()], t.GetRung()+1
 		own.NumIterations = search.Iterations(t.GetPlan().GetSearch(), own.GetNumIterations(), int(rung))
 		out[i] = t.Reply(churn.Evaluator, churn.FeaturesReady, 0, churn.TrialKey(t.Run(), int(t.GetTrial())), &eventv1.FeaturesReady{
@@ -152,15 +152,19 @@ func (v *Evaluator) keepTrial(ctx context.Context, e event.Event, t *eventv1.Mod
 // reads is how many trials are read at a time.
 const reads = 16
 
-// trials returns the trials of the rung that are there, by their number.
-func (v *Evaluator) trials(ctx context.Context, run string, rung int) ([]trial, error) {
-	var keys []string
+// kept returns the keys of the rung's trials that are there, by their number.
+func (v *Evaluator) kept(ctx context.Context, run string, rung int) (keys []string, err error) {
 	for key, err := range v.store.List(ctx, trialsFolder(run, rung)) {
 		if err != nil {
 			return nil, err
 		}
 		keys = append(keys, key)
 	}
+	return keys, nil
+}
+
+// trials reads what was kept.
+func (v *Evaluator) trials(ctx context.Context, keys []string) ([]trial, error) {
 	out := make([]trial, len(keys))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(reads)

@@ -119,6 +119,15 @@ func payload(e event.Event) (*eventv1.FeaturesReady, error) {
 // metricAUC is the metric that progress shows: people know it best.
 const metricAUC = "auc"
 
+// progress reports each iteration.
+func progress(ctx context.Context, activity string, params lightgbm.Params) func(lightgbm.Iteration) {
+	return func(i lightgbm.Iteration) {
+		stage.Report(ctx, stage.Progress{
+			Activity: activity, Done: int64(i.Number), Total: int64(params.NumIterations), Metric: metricAUC, Value: i.AUC,
+		})
+	}
+}
+
 // train trains with the trial's settings and reports each iteration.
 func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *input) (*lightgbm.Result, error) {
 	params := lightgbm.ParamsOf(settings(ready))
@@ -128,12 +137,7 @@ func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *i
 	result, err := t.pool.Train(training, params, lightgbm.Options{
 		Threads:   t.threads(data.Rows[lightgbm.Train]),
 		ScoreRows: scoreRows, ContributionRows: in.explain(),
-		Progress: func(i lightgbm.Iteration) {
-			stage.Report(ctx, stage.Progress{
-				Activity: "training", Done: int64(i.Number), Total: int64(params.NumIterations),
-				Metric: metricAUC, Value: i.AUC,
-			})
-		},
+		Progress: progress(ctx, "training", params),
 	}, data)
 	end(err)
 	if err != nil {

@@ -50,14 +50,14 @@ func TestFolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := in.countFolds(3, "")
+	split, err := in.split(3, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := s.message().GetFeatures()
 	all := int(f.GetTrainRows() + f.GetValidationRows())
-	for fold := range rows {
-		data := in.fold(fold, rows, "")
+	for fold := range split.rows {
+		data := in.fold(fold, split)
 		var seen [2]int
 		for c, err := range data.Chunks() {
 			if err != nil {
@@ -65,7 +65,7 @@ func TestFolds(t *testing.T) {
 			}
 			seen[c.Set] += len(c.Y)
 		}
-		if seen != data.Rows || seen[lightgbm.Train]+seen[lightgbm.Validation] != all || math.Abs(float64(rows[fold])-float64(all)/3) > 100 {
+		if seen != data.Rows || seen[lightgbm.Train]+seen[lightgbm.Validation] != all || math.Abs(float64(split.rows[fold])-float64(all)/3) > 100 {
 			t.Errorf("fold %d has %v of %d rows, announced as %v", fold, seen, all, data.Rows)
 		}
 	}
