@@ -71,11 +71,7 @@ not so.`,
   churnctl gate explain 3f2a -o json | jq '.rules[] | select(.passed | not)'`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.with(readOnly, func(cmd *cobra.Command, args []string, p *parts) error {
-			runs, err := p.history(cmd.Context())
-			if err != nil {
-				return err
-			}
-			run, err := findRun(runs, args[0])
+			run, err := p.run(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -19,6 +19,15 @@ func (p *parts) historyAt(ctx context.Context, by time.Time) (fold.Runs, error) 
 	return fold.Read(ctx, p.bus, p.prefix, by)
 }
 
+// run returns the one run on the log whose id starts with prefix.
+func (p *parts) run(ctx context.Context, prefix string) (*fold.Run, error) {
+	runs, err := p.history(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return findRun(runs, prefix)
+}
+
 // findRun returns the one run whose id starts with prefix.
 func findRun(runs fold.Runs, prefix string) (*fold.Run, error) {
 	var found *fold.Run

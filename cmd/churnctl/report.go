@@ -36,11 +36,7 @@ page for a browser with everything in it. With the decision, if there is one.`,
   churnctl report 3f2a --out report.html --open`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.with(readOnly, func(cmd *cobra.Command, args []string, p *parts) error {
-			runs, err := p.history(cmd.Context())
-			if err != nil {
-				return err
-			}
-			run, err := findRun(runs, args[0])
+			run, err := p.run(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

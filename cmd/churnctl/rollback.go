@@ -103,11 +103,7 @@ Exit codes: 0 done, 4 refused, with the reason, 1 anything else.`,
 		Args:    cobra.ExactArgs(1),
 		PreRunE: func(*cobra.Command, []string) error { return f.who.check() },
 		RunE: a.with(readWrite, func(cmd *cobra.Command, args []string, p *parts) error {
-			runs, err := p.history(cmd.Context())
-			if err != nil {
-				return err
-			}
-			run, err := findRun(runs, args[0])
+			run, err := p.run(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

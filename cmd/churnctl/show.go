@@ -83,11 +83,7 @@ func showCmd(a *app) *cobra.Command {
 are copied there, each verified against its digest; report.html is for people.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.with(readOnly, func(cmd *cobra.Command, args []string, p *parts) error {
-			runs, err := p.history(cmd.Context())
-			if err != nil {
-				return err
-			}
-			run, err := findRun(runs, args[0])
+			run, err := p.run(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

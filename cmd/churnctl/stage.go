@@ -222,11 +222,7 @@ func (p *parts) input(ctx context.Context, stateDir, run string, topic churn.Top
 	if err == nil || !errors.Is(err, os.ErrNotExist) {
 		return e, err
 	}
-	runs, err := p.history(ctx)
-	if err != nil {
-		return event.Event{}, err
-	}
-	found, err := findRun(runs, run)
+	found, err := p.run(ctx, run)
 	if err != nil {
 		return event.Event{}, err
 	}

@@ -10,12 +10,6 @@ import (
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
-// As in evaluation.json.
-const (
-	level = 0.95
-	bins  = 10
-)
-
 // beside returns what is asked of an evaluation as it would have been beside the champion that run
 // trained, or beside none, and what it rests on. With the bootstrap, errors and
 // intervals of all differences are told, and else the AUC's alone.
@@ -70,7 +64,7 @@ func (s *shelf) sameData(a, b string) bool {
 // metrics returns the metrics that the event carries.
 func metrics(s *stat.Sample) (*eventv1.Metrics, error) {
 	v := s.Metrics(evaluation.Threshold)
-	_, calibration := s.Calibration(bins, level)
+	_, calibration := s.Calibration(evaluation.Bins, evaluation.Level)
 	slope, intercept, err := s.Recalibration()
 	if churn.IsKind(err, churn.Invalid) { // the classes do not overlap: zeros say so
 		err = nil
@@ -84,7 +78,7 @@ func metrics(s *stat.Sample) (*eventv1.Metrics, error) {
 
 // compare returns candidate less champion, with the errors that need no bootstrap.
 func compare(candidate, champion *stat.Sample) (*eventv1.Comparison, error) {
-	auc, err := stat.DeLongPaired(candidate, champion, level)
+	auc, err := stat.DeLongPaired(candidate, champion, evaluation.Level)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +133,7 @@ func (s *shelf) method(ctx context.Context, e *judged) (evaluation.Method, error
 		Method evaluation.Method `json:"method"`
 	}
 	a := e.GetEvaluation().GetEvaluation()
-	text, err := s.get(ctx, a, maxEvaluation)
+	text, err := s.get(ctx, a, evaluation.MaxDocument)
 	if err != nil {
 		return d.Method, err
 	}

@@ -18,9 +18,8 @@ import (
 
 // The most bytes that an artifact may have.
 const (
-	maxScores     = 64 << 20
-	maxTable      = 1 << 30
-	maxEvaluation = 16 << 20
+	maxScores = 64 << 20
+	maxTable  = 1 << 30
 )
 
 // maxRows is the most rows that a file of scores may have.
@@ -35,15 +34,7 @@ type holdout struct {
 	sample              *stat.Sample // the candidate's scores
 }
 
-// row is a row of scores.parquet.
-type row struct {
-	Key       string   `parquet:"__key"`
-	Label     int32    `parquet:"label"`
-	Candidate float64  `parquet:"candidate"`
-	Champion  *float64 `parquet:"champion,optional"`
-}
-
-// columns are those of a row, in the file's order.
+// columns are those of the file.
 var columns = []struct {
 	name string
 	kind parquet.Kind

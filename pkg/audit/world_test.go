@@ -21,6 +21,14 @@ import (
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
+// row is a row of scores.parquet.
+type row struct {
+	Key       string   `parquet:"__key"`
+	Label     int32    `parquet:"label"`
+	Candidate float64  `parquet:"candidate"`
+	Champion  *float64 `parquet:"champion,optional"`
+}
+
 // world is a pipeline that has only an evaluator and a gate: candidates are scores
 // that are drawn, and everything else is as it is in fact.
 type world struct {

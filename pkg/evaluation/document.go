@@ -8,6 +8,12 @@ import "github.com/asfotec/churn/pkg/stat"
 // so much is classified as positive.
 const Threshold = 0.5
 
+// How an evaluation is made, whoever makes it.
+const (
+	Level = 0.95 // of every interval
+	Bins  = 10   // of the calibration
+)
+
 // Version is the version of evaluation.json's shape. A change that a reader would
 // stumble over is a new version.
 const Version = 1

@@ -1,6 +1,9 @@
 package evaluator
 
-import "github.com/asfotec/churn/pkg/churn"
+import (
+	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/evaluation"
+)
 
 // Config is what an evaluation is made with. All of it feeds the artifacts'
 // digests, so it comes from the code and not from the environment: an
@@ -20,7 +23,7 @@ const minReplicates = 200
 // Default returns the configuration in use: 95 % intervals from 2,000
 // replicates, fewer from 100,000 rows on, whose intervals are narrow anyway.
 func Default() Config {
-	return Config{Level: 0.95, Replicates: 2000, MaxDraws: 200e6, Bins: 10, Tolerance: 1e-12, DriftLevel: 0.05}
+	return Config{Level: evaluation.Level, Replicates: 2000, MaxDraws: 200e6, Bins: evaluation.Bins, Tolerance: 1e-12, DriftLevel: 0.05}
 }
 
 // Validate returns an Invalid error that names the first field that is wrong.

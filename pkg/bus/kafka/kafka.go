@@ -37,8 +37,8 @@ type Config struct {
 	// SessionTimeout after which the group gives the partitions of a member
 	// that was killed to others. Default 10 s; Kafka's own least is 6 s.
 	SessionTimeout time.Duration
-	// RebalanceTimeout is how long the group waits for a member whose handlers
-	// do not end when they are cancelled. Default 30 s.
+	// RebalanceTimeout is how long the group waits for a member to join again.
+	// Default 30 s.
 	RebalanceTimeout time.Duration
 	// Heartbeat is how often a member asks whether the group has changed, and so
 	// how soon it takes part in a rebalance. Default 250 ms.
