@@ -13,9 +13,9 @@ import (
 
 // searchFlags ask for several trials rather than one training.
 type searchFlags struct {
-	trials, minTrials, folds, halving int32
-	strategy                          string
-	dimensions                        []string
+	trials, minTrials, folds, halving, parallel int32
+	strategy                                    string
+	dimensions                                  []string
 }
 
 func (f *searchFlags) add(fs *pflag.FlagSet) {
@@ -24,6 +24,7 @@ func (f *searchFlags) add(fs *pflag.FlagSet) {
 	fs.Int32Var(&f.trials, "trials", 0, "how many trials (default: 16, or of a grid all); trainers share them, and the best on the validation rows is evaluated")
 	fs.StringVar(&f.strategy, "strategy", search.Random, "how settings are chosen: "+strings.Join(search.Strategies, ", "))
 	fs.Int32Var(&f.minTrials, "min-trials", 0, "fewest trials that must come to a model (default: all but a tenth)")
+	fs.Int32Var(&f.parallel, "parallel", search.DefaultParallel, "most trials under way at a time: the rest of the trainers is left to other runs (0: as the default)")
 	fs.Int32Var(&f.folds, "folds", 0, "judge trials by cross-validation over so many folds rather than by the validation rows alone")
 	fs.Int32Var(&f.halving, "halving", 0, "train all trials for few iterations, one in so many of them, the best, for as many times longer, and so on")
 }
@@ -39,7 +40,7 @@ func (f *searchFlags) search() (*eventv1.Search, error) {
 		}
 		return nil, nil
 	}
-	s := &eventv1.Search{Trials: f.trials, Strategy: f.strategy, MinTrials: f.minTrials, Folds: f.folds, Halving: f.halving}
+	s := &eventv1.Search{Trials: f.trials, Strategy: f.strategy, MinTrials: f.minTrials, Folds: f.folds, Halving: f.halving, Parallel: f.parallel}
 	for _, text := range f.dimensions {
 		d, err := dimension(text)
 		if err != nil {

@@ -91,13 +91,15 @@ func (s *Spec) gate(r *eventv1.GateOverrides) *eventv1.Gate {
 	}
 }
 
-// trials is the search as the plan has it: nil if one training is asked for.
+// trials is the search as the plan has it, nothing left open: nil if one training
+// is asked for.
 func trials(r *eventv1.Search) *eventv1.Search {
 	if r == nil {
 		return nil
 	}
 	s := proto.CloneOf(r)
 	s.Strategy = cmp.Or(s.GetStrategy(), search.Strategies[0])
+	s.Parallel = cmp.Or(s.GetParallel(), search.DefaultParallel)
 	return s
 }
 

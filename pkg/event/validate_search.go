@@ -19,6 +19,7 @@ func (c *checker) search(s *eventv1.Search) {
 	c.within("min_trials", float64(s.GetMinTrials()), 0, maxTrials)
 	c.within("folds", float64(s.GetFolds()), 0, maxTrials)
 	c.within("halving", float64(s.GetHalving()), 0, maxTrials)
+	c.within("parallel", float64(s.GetParallel()), 0, maxTrials)
 	for i, d := range s.GetDimensions() {
 		c.in(fmt.Sprintf("dimensions[%d]", i))
 		c.required("parameter", d.GetParameter())

@@ -50,9 +50,14 @@ func (r *Run) Trials() []Trial {
 	return slices.SortedFunc(maps.Values(trials), func(a, b Trial) int { return cmp.Compare(a.Number, b.Number) })
 }
 
-// training reports whether a trial of the run's search still trains.
+// training reports whether a trial of the run's search still trains, or has yet to
+// begin.
 func (r *Run) training() bool {
-	return slices.ContainsFunc(r.Trials(), func(t Trial) bool { return t.Model == nil && t.Failure == nil })
+	trials := r.Trials()
+	if len(trials) < int(Data[eventv1.FeaturesReady](r, churn.FeaturesReady).GetPlan().GetSearch().GetTrials()) {
+		return true
+	}
+	return slices.ContainsFunc(trials, func(t Trial) bool { return t.Model == nil && t.Failure == nil })
 }
 
 // Winner returns the number of the trial that was evaluated, and whether one was.

@@ -24,6 +24,10 @@ const (
 // Strategies are those that a search may have, the default first.
 var Strategies = []string{Random, Sobol, Grid}
 
+// DefaultParallel is how many trials of a search that says nothing else are under
+// way at a time.
+const DefaultParallel = 8
+
 // Limits of a search.
 const (
 	MaxTrials     = 10_000
@@ -124,6 +128,14 @@ func MinTrials(s *eventv1.Search) int32 {
 	return s.GetTrials() - s.GetTrials()/10
 }
 
+// Parallel returns how many of n trials may be under way at a time.
+func Parallel(s *eventv1.Search, n int) int {
+	if p := int(s.GetParallel()); p > 0 {
+		return min(p, n)
+	}
+	return n
+}
+
 // Check returns an Invalid error that says what is wrong with a search.
 func Check(s *eventv1.Search) error {
 	return churn.E("search.Check", churn.Invalid, check(s))
@@ -139,6 +151,8 @@ func check(s *eventv1.Search) error {
 		return fmt.Errorf("search.dimensions has %d; at most %d are allowed", len(s.GetDimensions()), MaxDimensions)
 	case s.GetMinTrials() < 0 || s.GetMinTrials() > s.GetTrials():
 		return fmt.Errorf("search.min_trials is %d; it must be from 0 to the number of trials, %d", s.GetMinTrials(), s.GetTrials())
+	case s.GetParallel() < 0 || s.GetParallel() > MaxTrials:
+		return fmt.Errorf("search.parallel is %d; it must be from 0 to %d", s.GetParallel(), MaxTrials)
 	case s.GetFolds() != 0 && (s.GetFolds() < 2 || s.GetFolds() > MaxFolds):
 		return fmt.Errorf("search.folds is %d; it must be 0 or from 2 to %d", s.GetFolds(), MaxFolds)
 	case s.GetHalving() < 0 || s.GetHalving() > MaxHalving:

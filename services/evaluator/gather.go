@@ -23,10 +23,11 @@ type trial struct {
 	*eventv1.ModelTrained
 }
 
-// gather takes in one trial of several. When it is the last of its rung, the best
-// go on to the next rung, or the best of all is evaluated. What follows does not
-// depend on the order in which the trials came: it is said in answer to the best
-// trial's event, or, if too few came to a model, to that of the rung's first.
+// gather takes in one trial of several, and lets the next of its rung begin. When
+// it is the last of its rung, the best go on to the next rung, or the best of all is
+// evaluated. What follows does not depend on the order in which the trials came: it
+// is said in answer to the best trial's event, or, if too few came to a model, to
+// that of the rung's first.
 func (v *Evaluator) gather(ctx context.Context, e event.Event, trained *eventv1.ModelTrained) ([]event.Event, error) {
 	if err := v.keepTrial(ctx, e, trained); err != nil {
 		return nil, err
@@ -36,13 +37,13 @@ func (v *Evaluator) gather(ctx context.Context, e event.Event, trained *eventv1.
 	if err != nil {
 		return nil, err
 	}
-	expected, err := v.expected(ctx, e.Run(), s, rung)
+	entrants, err := v.entrants(ctx, e.Run(), s, rung)
 	if err != nil {
 		return nil, err
 	}
-	stage.Report(ctx, stage.Progress{Activity: "gathering trials", Done: int64(len(keys)), Total: int64(expected)})
-	if len(keys) < expected {
-		return nil, nil
+	stage.Report(ctx, stage.Progress{Activity: "gathering trials", Done: int64(len(keys)), Total: int64(len(entrants))})
+	if len(keys) < len(entrants) {
+		return next(e, trained, entrants)
 	}
 	trials, err := v.trials(ctx, keys)
 	if err != nil {
@@ -58,21 +59,46 @@ func (v *Evaluator) gather(ctx context.Context, e event.Event, trained *eventv1.
 	return v.evaluate(ctx, best[0].Event, best[0].ModelTrained)
 }
 
-// expected returns how many trials the rung has: those that went on from the one
-// before.
-func (v *Evaluator) expected(ctx context.Context, run string, s *eventv1.Search, rung int) (int, error) {
+// entrants returns the numbers of the rung's trials, in the order in which they
+// begin: the best of the rung before first.
+func (v *Evaluator) entrants(ctx context.Context, run string, s *eventv1.Search, rung int) ([]int32, error) {
 	if rung == 0 {
-		return int(s.GetTrials()), nil
+		all := make([]int32, s.GetTrials())
+		for n := range all {
+			all[n] = int32(n) //nolint:gosec // below search.MaxTrials
+		}
+		return all, nil
 	}
 	keys, err := v.kept(ctx, run, rung-1)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	before, err := v.trials(ctx, keys)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return search.Survivors(s, len(ranked(before))), nil
+	best := ranked(before)
+	out := make([]int32, search.Survivors(s, len(best)))
+	for i := range out {
+		out[i] = best[i].GetTrial()
+	}
+	return out, nil
+}
+
+// next lets one more trial of the rung begin, so that as many as may be are under
+// way: the one that is so many places behind the one that was answered.
+func next(e event.Event, answered *eventv1.ModelTrained, entrants []int32) ([]event.Event, error) {
+	at := slices.Index(entrants, answered.GetTrial())
+	behind := at + search.Parallel(answered.GetPlan().GetSearch(), len(entrants))
+	if at < 0 || behind >= len(entrants) {
+		return nil, nil
+	}
+	settings, err := search.Trials(answered.GetPlan())
+	if err != nil {
+		return nil, err
+	}
+	n := entrants[behind]
+	return []event.Event{begin(e, toNext, answered, n, answered.GetRung(), settings[n])}, nil
 }
 
 // ranked returns the trials that came to a model, the best first; of two that are
@@ -85,21 +111,32 @@ func ranked(trials []trial) []trial {
 	return out
 }
 
-// advance sends trials to the next rung, where they train for longer.
+// advance sends trials to the next rung, where they train for longer: as many as
+// may be under way.
 func advance(best []trial) ([]event.Event, error) {
 	settings, err := search.Trials(best[0].GetPlan())
 	if err != nil {
 		return nil, err
 	}
-	out := make([]event.Event, len(best))
-	for i, t := range best {
-		own, rung := settings[t.GetTrial()], t.GetRung()+1
-		own.NumIterations = search.Iterations(t.GetPlan().GetSearch(), own.GetNumIterations(), int(rung))
-		out[i] = t.Reply(churn.Evaluator, churn.FeaturesReady, 0, churn.TrialKey(t.Run(), int(t.GetTrial())), &eventv1.FeaturesReady{
-			Plan: t.GetPlan(), Features: t.GetFeatures(), Trial: t.GetTrial(), Trials: t.GetTrials(), Training: own, Rung: rung,
-		})
+	out := make([]event.Event, search.Parallel(best[0].GetPlan().GetSearch(), len(best)))
+	for i, t := range best[:len(out)] {
+		out[i] = begin(t.Event, toHigher, t.ModelTrained, t.GetTrial(), t.GetRung()+1, settings[t.GetTrial()])
 	}
 	return out, nil
+}
+
+// What a trial's event may be answered by, so that the ids differ.
+const (
+	toHigher = iota // the trial's own training in the next rung
+	toNext          // another trial of the rung
+)
+
+// begin returns the event by which a trial is trained in a rung.
+func begin(e event.Event, index int, of *eventv1.ModelTrained, trial, rung int32, own *eventv1.Training) event.Event {
+	own.NumIterations = search.Iterations(of.GetPlan().GetSearch(), own.GetNumIterations(), int(rung))
+	return e.Reply(churn.Evaluator, churn.FeaturesReady, index, churn.TrialKey(e.Run(), int(trial)), &eventv1.FeaturesReady{
+		Plan: of.GetPlan(), Features: of.GetFeatures(), Trial: trial, Trials: of.GetTrials(), Training: own, Rung: rung,
+	})
 }
 
 // tooFewTrials ends the run of a search too few of whose trials came to a model.

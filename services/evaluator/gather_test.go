@@ -11,6 +11,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/event"
+	searching "github.com/asfotec/churn/pkg/search"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -98,6 +99,73 @@ func TestTrialsInAnyOrder(t *testing.T) {
 		if len(again) != 1 || again[0].ID != first.ID || !proto.Equal(again[0].Data, first.Data) {
 			t.Errorf("a late duplicate is answered with %v", again)
 		}
+	}
+}
+
+// Each trial that is answered lets the next begin, so that as many as may be are
+// under way, and all begin once.
+func TestTrialsBeginInTurn(t *testing.T) {
+	s, search := newSetting(), searchOf(5, 4, 0)
+	search.Parallel = 2
+	trials := s.trialsOf(t, search, 0, map[int32]float64{0: 0.83, 1: 0, 2: 0.85, 3: 0.84, 4: 0.8})
+	ids := map[string]int32{}
+	for _, n := range []int32{1, 0, 1, 3, 2} { // one comes twice, and one fails
+		for _, e := range s.answers(t, trials, []int32{n}) {
+			m := e.Data.(*eventv1.FeaturesReady)
+			want, err := searching.Trials(m.GetPlan())
+			if err != nil || event.Validate(e) != nil || m.GetTrial() != n+2 || m.GetTrials() != 5 || m.GetRung() != 0 ||
+				e.Key != churn.TrialKey(e.Run(), int(n+2)) || e.Causation != trials[n].ID || !proto.Equal(m.GetTraining(), want[n+2]) {
+				t.Errorf("trial %d lets begin %v", n, e)
+			}
+			ids[e.ID] = m.GetTrial()
+		}
+	}
+	if len(ids) != 3 {
+		t.Errorf("begun: %v", ids)
+	}
+	if out := s.answers(t, trials, []int32{4}); len(out) != 1 || out[0].Topic != churn.ModelEvaluated {
+		t.Errorf("at the end: %v", out)
+	}
+}
+
+// So do those of a higher rung, the best of the one below first.
+func TestHalvingInTurn(t *testing.T) {
+	s, search := newSetting(), searchOf(6, 6, 2)
+	search.Parallel = 2
+	began := func(out []event.Event) string {
+		var all []string
+		for _, e := range out {
+			m := e.Data.(*eventv1.FeaturesReady)
+			all = append(all, fmt.Sprintf("%d/%d", m.GetTrial(), m.GetRung()))
+		}
+		return strings.Join(all, " ")
+	}
+	trials := s.trialsOf(t, search, 0, map[int32]float64{0: 0.81, 1: 0.82, 2: 0.83, 3: 0.84, 4: 0.85, 5: 0.86})
+	ids := map[string]bool{}
+	for _, step := range []struct {
+		n    int32
+		want string
+	}{{1, "3/0"}, {0, "2/0"}, {3, "5/0"}, {2, "4/0"}, {5, ""}, {4, "5/1 4/1"}} {
+		out := s.answers(t, trials, []int32{step.n})
+		if got := began(out); got != step.want {
+			t.Errorf("trial %d lets begin %q, want %q", step.n, got, step.want)
+		}
+		for _, e := range out {
+			if ids[e.ID] {
+				t.Errorf("two events have the id %s", e.ID)
+			}
+			ids[e.ID] = true
+		}
+	}
+	higher := s.trialsOf(t, search, 1, map[int32]float64{5: 0.86, 4: 0.87, 3: 0.88})
+	if got := began(s.answers(t, higher, []int32{4})); got != "" {
+		t.Errorf("the last but one lets begin %q", got)
+	}
+	if got := began(s.answers(t, higher, []int32{5})); got != "3/1" {
+		t.Errorf("the first lets begin %q", got)
+	}
+	if got := began(s.answers(t, higher, []int32{3})); got != "3/2 4/2" {
+		t.Errorf("the last of the rung lets begin %q", got)
 	}
 }
 

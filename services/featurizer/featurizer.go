@@ -75,14 +75,15 @@ func (f *Featurizer) Handle(ctx context.Context, e event.Event) ([]event.Event, 
 	return trials(e, plan, written)
 }
 
-// trials returns an event for each trial of the plan: one, unless it has a search.
+// trials returns an event for each trial of the plan: one, unless it has a search,
+// whose first begin here. The evaluator lets the next begin as trials are answered.
 func trials(e event.Event, plan *eventv1.Plan, features *eventv1.FeatureSet) ([]event.Event, error) {
 	settings, err := search.Trials(plan)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]event.Event, len(settings))
-	for n, s := range settings {
+	out := make([]event.Event, search.Parallel(plan.GetSearch(), len(settings)))
+	for n, s := range settings[:len(out)] {
 		ready := &eventv1.FeaturesReady{Plan: plan, Features: features, Trial: int32(n), Trials: int32(len(settings))}
 		if plan.GetSearch() != nil {
 			s.NumIterations = search.Iterations(plan.GetSearch(), s.GetNumIterations(), 0)

@@ -30,6 +30,7 @@ import (
 	"github.com/asfotec/churn/pkg/policy"
 	"github.com/asfotec/churn/pkg/profile"
 	"github.com/asfotec/churn/pkg/registry/objectstore"
+	"github.com/asfotec/churn/pkg/search"
 	"github.com/asfotec/churn/pkg/service"
 	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -296,6 +297,22 @@ func TestTrials(t *testing.T) {
 	}
 	if len(ids) != 5 || len(leaves) < 4 {
 		t.Errorf("%d ids, %d numbers of leaves", len(ids), len(leaves))
+	}
+}
+
+// As many begin as may be under way; the plan says how many that are.
+func TestTrialsUnderWay(t *testing.T) {
+	for asked, want := range map[int32]int{0: search.DefaultParallel, 3: 3, 100: 20} {
+		f := newFeaturize()
+		request := f.small(t, smallFile())
+		request.Search = &eventv1.Search{Trials: 20, Parallel: asked, Dimensions: []*eventv1.Dimension{{Parameter: "num_leaves", Low: 7, High: 63}}}
+		out, err := New(f.store, objectstore.NewTracker(f.store), Defaults{}).Handle(t.Context(), requestEvent(request))
+		if err != nil || len(out) != want {
+			t.Fatalf("asked for %d, %d begin: %v", asked, len(out), err)
+		}
+		if got := out[0].Data.(*eventv1.FeaturesReady).GetPlan().GetSearch().GetParallel(); asked == 0 && got != search.DefaultParallel || asked > 0 && got != asked {
+			t.Errorf("asked for %d, the plan says %d", asked, got)
+		}
 	}
 }
 

@@ -41,7 +41,11 @@ type Search struct {
 	Folds int32 `protobuf:"varint,5,opt,name=folds,proto3" json:"folds,omitempty"`
 	// Successive halving: all trials train for few iterations, the best part of
 	// them for more, and so on. 0 or 1 means none; 3 keeps a third each time.
-	Halving       int32 `protobuf:"varint,6,opt,name=halving,proto3" json:"halving,omitempty"`
+	Halving int32 `protobuf:"varint,6,opt,name=halving,proto3" json:"halving,omitempty"`
+	// How many trials may be under way at a time, so that the search leaves
+	// trainers to the runs of other models; each that is answered lets the next
+	// begin. 0 means all of them. It has no part in what is found.
+	Parallel      int32 `protobuf:"varint,7,opt,name=parallel,proto3" json:"parallel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +118,13 @@ func (x *Search) GetFolds() int32 {
 func (x *Search) GetHalving() int32 {
 	if x != nil {
 		return x.Halving
+	}
+	return 0
+}
+
+func (x *Search) GetParallel() int32 {
+	if x != nil {
+		return x.Parallel
 	}
 	return 0
 }
@@ -268,7 +279,7 @@ var File_asfotec_churn_event_v1_search_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"#asfotec/churn/event/v1/search.proto\x12\x16asfotec.churn.event.v1\"\xce\x01\n" +
+	"#asfotec/churn/event/v1/search.proto\x12\x16asfotec.churn.event.v1\"\xea\x01\n" +
 	"\x06Search\x12\x16\n" +
 	"\x06trials\x18\x01 \x01(\x05R\x06trials\x12\x1a\n" +
 	"\bstrategy\x18\x02 \x01(\tR\bstrategy\x12A\n" +
@@ -278,7 +289,8 @@ const file_asfotec_churn_event_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"min_trials\x18\x04 \x01(\x05R\tminTrials\x12\x14\n" +
 	"\x05folds\x18\x05 \x01(\x05R\x05folds\x12\x18\n" +
-	"\ahalving\x18\x06 \x01(\x05R\ahalving\"y\n" +
+	"\ahalving\x18\x06 \x01(\x05R\ahalving\x12\x1a\n" +
+	"\bparallel\x18\a \x01(\x05R\bparallel\"y\n" +
 	"\tDimension\x12\x1c\n" +
 	"\tparameter\x18\x01 \x01(\tR\tparameter\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\x01R\x06values\x12\x10\n" +

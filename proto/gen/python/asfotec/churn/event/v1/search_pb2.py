@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#asfotec/churn/event/v1/search.proto\x12\x16\x61sfotec.churn.event.v1\"\xce\x01\n\x06Search\x12\x16\n\x06trials\x18\x01 \x01(\x05R\x06trials\x12\x1a\n\x08strategy\x18\x02 \x01(\tR\x08strategy\x12\x41\n\ndimensions\x18\x03 \x03(\x0b\x32!.asfotec.churn.event.v1.DimensionR\ndimensions\x12\x1d\n\nmin_trials\x18\x04 \x01(\x05R\tminTrials\x12\x14\n\x05\x66olds\x18\x05 \x01(\x05R\x05\x66olds\x12\x18\n\x07halving\x18\x06 \x01(\x05R\x07halving\"y\n\tDimension\x12\x1c\n\tparameter\x18\x01 \x01(\tR\tparameter\x12\x16\n\x06values\x18\x02 \x03(\x01R\x06values\x12\x10\n\x03low\x18\x03 \x01(\x01R\x03low\x12\x12\n\x04high\x18\x04 \x01(\x01R\x04high\x12\x10\n\x03log\x18\x05 \x01(\x08R\x03log\"Z\n\x0cTrialFailure\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1c\n\toperation\x18\x02 \x01(\tR\toperation\x12\x18\n\x07message\x18\x03 \x01(\tR\x07messageBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#asfotec/churn/event/v1/search.proto\x12\x16\x61sfotec.churn.event.v1\"\xea\x01\n\x06Search\x12\x16\n\x06trials\x18\x01 \x01(\x05R\x06trials\x12\x1a\n\x08strategy\x18\x02 \x01(\tR\x08strategy\x12\x41\n\ndimensions\x18\x03 \x03(\x0b\x32!.asfotec.churn.event.v1.DimensionR\ndimensions\x12\x1d\n\nmin_trials\x18\x04 \x01(\x05R\tminTrials\x12\x14\n\x05\x66olds\x18\x05 \x01(\x05R\x05\x66olds\x12\x18\n\x07halving\x18\x06 \x01(\x05R\x07halving\x12\x1a\n\x08parallel\x18\x07 \x01(\x05R\x08parallel\"y\n\tDimension\x12\x1c\n\tparameter\x18\x01 \x01(\tR\tparameter\x12\x16\n\x06values\x18\x02 \x03(\x01R\x06values\x12\x10\n\x03low\x18\x03 \x01(\x01R\x03low\x12\x12\n\x04high\x18\x04 \x01(\x01R\x04high\x12\x10\n\x03log\x18\x05 \x01(\x08R\x03log\"Z\n\x0cTrialFailure\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1c\n\toperation\x18\x02 \x01(\tR\toperation\x12\x18\n\x07message\x18\x03 \x01(\tR\x07messageBFZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZDgithub.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1;eventv1'
   _globals['_SEARCH']._serialized_start=64
-  _globals['_SEARCH']._serialized_end=270
-  _globals['_DIMENSION']._serialized_start=272
-  _globals['_DIMENSION']._serialized_end=393
-  _globals['_TRIALFAILURE']._serialized_start=395
-  _globals['_TRIALFAILURE']._serialized_end=485
+  _globals['_SEARCH']._serialized_end=298
+  _globals['_DIMENSION']._serialized_start=300
+  _globals['_DIMENSION']._serialized_end=421
+  _globals['_TRIALFAILURE']._serialized_start=423
+  _globals['_TRIALFAILURE']._serialized_end=513
 # @@protoc_insertion_point(module_scope)

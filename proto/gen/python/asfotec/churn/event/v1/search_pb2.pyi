@@ -7,20 +7,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Search(_message.Message):
-    __slots__ = ("trials", "strategy", "dimensions", "min_trials", "folds", "halving")
+    __slots__ = ("trials", "strategy", "dimensions", "min_trials", "folds", "halving", "parallel")
     TRIALS_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     MIN_TRIALS_FIELD_NUMBER: _ClassVar[int]
     FOLDS_FIELD_NUMBER: _ClassVar[int]
     HALVING_FIELD_NUMBER: _ClassVar[int]
+    PARALLEL_FIELD_NUMBER: _ClassVar[int]
     trials: int
     strategy: str
     dimensions: _containers.RepeatedCompositeFieldContainer[Dimension]
     min_trials: int
     folds: int
     halving: int
-    def __init__(self, trials: _Optional[int] = ..., strategy: _Optional[str] = ..., dimensions: _Optional[_Iterable[_Union[Dimension, _Mapping]]] = ..., min_trials: _Optional[int] = ..., folds: _Optional[int] = ..., halving: _Optional[int] = ...) -> None: ...
+    parallel: int
+    def __init__(self, trials: _Optional[int] = ..., strategy: _Optional[str] = ..., dimensions: _Optional[_Iterable[_Union[Dimension, _Mapping]]] = ..., min_trials: _Optional[int] = ..., folds: _Optional[int] = ..., halving: _Optional[int] = ..., parallel: _Optional[int] = ...) -> None: ...
 
 class Dimension(_message.Message):
     __slots__ = ("parameter", "values", "low", "high", "log")
