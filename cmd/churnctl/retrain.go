@@ -89,7 +89,7 @@ func (a *app) retrain(ctx context.Context, p *parts, request event.Event) (*fold
 	view.close()
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
-			return nil, &exitErr{exitInterrupted, fmt.Errorf("interrupted; the request is on the log: go on with --request-id %s", request.ID)}
+			return nil, &exitErr{exitInterrupted, fmt.Errorf("interrupted; the run goes on: follow it again with --request-id %s, or end it with `churnctl cancel %.8s`", request.ID, request.Run())}
 		}
 		return nil, err
 	}

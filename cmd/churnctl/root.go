@@ -68,7 +68,7 @@ func (a *app) root() *cobra.Command {
 	config.Flags(flags)
 	root.AddCommand(
 		quickstartCmd(a), upCmd(a), retrainCmd(a), runsCmd(a), showCmd(a), reportCmd(a), modelsCmd(a), stateCmd(a), historyCmd(a), whatifCmd(a),
-		approvalsCmd(a), approveCmd(a), denyCmd(a), rollbackCmd(a), overrideCmd(a),
+		approvalsCmd(a), approveCmd(a), denyCmd(a), rollbackCmd(a), overrideCmd(a), cancelCmd(a),
 		policiesCmd(a), gateCmd(a), eventsCmd(a), dlqCmd(a), stageCmd(a), predictCmd(a), topicsCmd(a), aclsCmd(a), bucketCmd(a), doctorCmd(a), versionCmd(a),
 	)
 	usageErrors(root)

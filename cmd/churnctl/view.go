@@ -118,6 +118,8 @@ func describeEvent(e event.Event) string {
 		return fmt.Sprintf("request     back to %s, by %s: %s", formerVersion(m), m.GetRequestedBy(), m.GetReason())
 	case *eventv1.OverrideRequested:
 		return fmt.Sprintf("request     promote run %s though it was rejected, by %s: %s", m.GetRun(), m.GetRequestedBy(), m.GetReason())
+	case *eventv1.CancelRequested:
+		return fmt.Sprintf("request     cancel, by %s: %s", m.GetRequestedBy(), m.GetReason())
 	case *eventv1.ModelPromoted:
 		return fmt.Sprintf("gate        promoted: %s version %d", m.GetModel(), m.GetVersion())
 	case *eventv1.ModelRejected:

@@ -22,7 +22,8 @@ const (
 	CalibrationPlot = "calibration.png"
 	ReportHTML      = "report.html"
 
-	DecisionJSON = "decision.json"
+	DecisionJSON  = "decision.json"
+	CancelledJSON = "cancelled.json"
 )
 
 // ArtifactKey returns the object key of a run's artifact.

@@ -130,7 +130,7 @@ func TestTopologyKeepsWhatTheDesignPromises(t *testing.T) {
 // Each topic that a service reads is written by somebody, and every service but
 // the last has what starts it and what it answers with.
 func TestTopologyIsConnected(t *testing.T) {
-	anyone := []churn.Topic{churn.RetrainRequested, churn.RollbackRequested, churn.OverrideRequested}
+	anyone := []churn.Topic{churn.RetrainRequested, churn.RollbackRequested, churn.OverrideRequested, churn.CancelRequested}
 	for _, s := range churn.Topology {
 		if (len(s.Producers) == 0) != slices.Contains(anyone, s.Topic) {
 			t.Errorf("%s is written by %v", s.Topic, s.Producers)

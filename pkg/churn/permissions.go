@@ -96,16 +96,19 @@ var (
 	model        = ArtifactKey(AnyRun, Trainer, "*"+ModelText)
 )
 
+// cancelled is where the gate notes that a run was cancelled.
+var cancelled = ArtifactKey(AnyRun, Gate, CancelledJSON)
+
 func (s Service) objects() []ObjectAccess {
 	switch s {
 	case Client:
 		return append(reading("runs/*", registry), writing(datasets, specs, policies, letters, ProbeKey)...)
 	case Featurizer:
-		return append(reading(datasets), s.writes(specs, policies)...)
+		return append(reading(datasets, cancelled), s.writes(specs, policies)...)
 	case Trainer:
-		return append(reading(ArtifactKey(AnyRun, Featurizer, "*")), s.writes()...)
+		return append(reading(ArtifactKey(AnyRun, Featurizer, "*"), cancelled), s.writes()...)
 	case Evaluator: // the champion's artifacts, too
-		return append(reading(specs, ArtifactKey(AnyRun, Featurizer, "*"), ArtifactKey(AnyRun, Trainer, "*"), registry), s.writes()...)
+		return append(reading(specs, ArtifactKey(AnyRun, Featurizer, "*"), ArtifactKey(AnyRun, Trainer, "*"), cancelled, registry), s.writes()...)
 	case Gate: // copies what it registers to MLflow, and shows the evaluation in its report
 		return append(reading(policies, preprocessor, ArtifactKey(AnyRun, Trainer, "*"), ArtifactKey(AnyRun, Evaluator, "*")), s.writes(registry, holdouts)...)
 	case Notifier: // reads events alone, and notes what it has sent

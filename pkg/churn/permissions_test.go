@@ -19,7 +19,7 @@ func TestPermissions(t *testing.T) {
 			},
 			Group: "trainer",
 			Objects: []churn.ObjectAccess{
-				{Keys: "runs/<run>/featurizer/*"}, {Keys: "runs/<run>/trainer/*", Write: true},
+				{Keys: "runs/<run>/featurizer/*"}, {Keys: "runs/<run>/gate/cancelled.json"}, {Keys: "runs/<run>/trainer/*", Write: true},
 				{Keys: "tracking/*/trainer.json", Write: true}, {Keys: "tracking/*/trainer-*.json", Write: true},
 				{Keys: "tracking/*/mlflow/*", Write: true}, {Keys: "doctor/conditional-write", Write: true},
 			},

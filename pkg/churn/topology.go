@@ -15,6 +15,7 @@ const (
 	ApprovalDecided   Topic = "approval-decided"
 	RollbackRequested Topic = "rollback-requested"
 	OverrideRequested Topic = "override-requested"
+	CancelRequested   Topic = "cancel-requested"
 	ModelPromoted     Topic = "model-promoted"
 	ModelRejected     Topic = "model-rejected"
 	RunFailed         Topic = "run-failed"
@@ -84,7 +85,7 @@ var Topology = []TopicSpec{
 	{RetrainRequested, "RetrainRequested", ByModel, 6, 0, false, nil, []Service{Featurizer},
 		"Asks for one run. Anyone may publish it."},
 	{FeaturesReady, "FeaturesReady", ByTrial, 12, 0, false, []Service{Featurizer, Evaluator}, []Service{Trainer},
-		"Data validated, split and prepared; one event per trial. The evaluator sends the best trials of a rung to the next."},
+		"Data validated, split and prepared; one event per trial. The evaluator lets the next trials begin, and sends the best of a rung to the next."},
 	{ModelTrained, "ModelTrained", ByRun, 6, 0, false, []Service{Trainer, Gate}, []Service{Evaluator},
 		"A trial has come to a model, or failed. The gate sends it back here when the champion has changed since the evaluation."},
 	{ModelEvaluated, "ModelEvaluated", ByModel, 6, 0, false, []Service{Evaluator}, []Service{Gate},
@@ -97,6 +98,8 @@ var Topology = []TopicSpec{
 		"A person asks for a former version."},
 	{OverrideRequested, "OverrideRequested", ByModel, 6, 0, false, nil, []Service{Gate},
 		"A person asks for the promotion of a candidate that was rejected."},
+	{CancelRequested, "CancelRequested", ByModel, 6, 0, false, nil, []Service{Gate},
+		"A person asks for the end of a run. The gate notes it, and whichever service is given the run next ends it."},
 	{ModelPromoted, "ModelPromoted", ByModel, 6, 0, false, []Service{Gate}, []Service{Notifier, ModelService},
 		"A version is now in production. Ends the run."},
 	{ModelRejected, "ModelRejected", ByModel, 6, 0, false, []Service{Gate}, []Service{Notifier},

@@ -162,6 +162,8 @@ func sample(t churn.Topic) proto.Message {
 		}
 	case churn.ApprovalDecided:
 		return &eventv1.ApprovalDecided{Model: "churn-classifier", Run: "run-1", ApprovalId: "id", Approved: true, DecidedBy: "ada", Reason: "fine"}
+	case churn.CancelRequested:
+		return &eventv1.CancelRequested{Model: "churn-classifier", Run: "run-1", RequestedBy: "ada", Reason: "wrong file"}
 	case churn.RollbackRequested:
 		return &eventv1.RollbackRequested{Model: "churn-classifier", ToVersion: 2, FromVersion: 3, RequestedBy: "ada", Reason: "complaints"}
 	case churn.OverrideRequested:

@@ -67,6 +67,11 @@ func (c *checker) message(m proto.Message) {
 		c.segment("run", m.GetRun())
 		c.required("requested_by", m.GetRequestedBy())
 		c.required("reason", m.GetReason())
+	case *eventv1.CancelRequested:
+		c.optional("model", m.GetModel())
+		c.segment("run", m.GetRun())
+		c.required("requested_by", m.GetRequestedBy())
+		c.required("reason", m.GetReason())
 	case *eventv1.RunFailed:
 		c.segment("run", m.GetRun())
 		c.optional("model", m.GetModel())

@@ -60,6 +60,8 @@ func runOf(e event.Event) string {
 	switch m := e.Data.(type) {
 	case *eventv1.ApprovalDecided: // whoever answers may know nothing of correlation ids
 		return m.GetRun()
+	case *eventv1.CancelRequested:
+		return m.GetRun()
 	case *eventv1.RetrainRequested:
 		return e.Run()
 	case *eventv1.RollbackRequested, *eventv1.OverrideRequested:

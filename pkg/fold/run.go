@@ -77,6 +77,9 @@ func (r *Run) Kind() Kind {
 // name takes the model and the request's time from an event: of several that
 // contradict each other, from the first in their order.
 func (r *Run) name(e event.Event) {
+	if e.Topic == churn.CancelRequested {
+		return // no step of the run
+	}
 	if e.Topic != churn.ApprovalDecided && (r.RequestedAt.IsZero() || e.Time.Before(r.RequestedAt)) {
 		r.RequestedAt = e.Time // a decision has a time of its own
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	Delay   time.Duration // in the retry topic, the same for every record; 15 s
 	Rounds  int           // through the retry topic before the dead letter; 20; negative for none
 
+	CancelEvery time.Duration // between two looks whether a run that is worked on is cancelled; 2 s
+
 	// Failed is told of a run before its end by failure is published; it may be
 	// told again. A part that it needs is waited for; its other errors are logged.
 	Failed func(ctx context.Context, e event.Event, f *eventv1.RunFailed) error // none
@@ -58,6 +60,7 @@ func (o Options) withDefaults(ordered bool) Options {
 	}
 	setDefault(&o.Delay, 15*time.Second)
 	setDefault(&o.Rounds, 20)
+	setDefault(&o.CancelEvery, 2*time.Second)
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -106,7 +109,8 @@ func NewRunner(s Stage, o Options) *Runner {
 		Recover(),
 		Publish(o.Log, o.Prefix, s.Service),
 		Tables(s.Tables),
-		Once(o.Store, s.Service), // before Validate: an id that is reused is not of the run
+		Once(o.Store, s.Service),                  // before Validate: an id that is reused is not of the run
+		Cancel(s, o.Store, o.CancelEvery, r.tell), // within Once: what was finished stays so
 		Validate,
 		Telemetry(o.Log, o.Prefix, s.Service),
 	)
@@ -308,23 +312,16 @@ func (r *Runner) giveUp(ctx context.Context, d *delivery, e *event.Event, why er
 	return nil
 }
 
-// failure returns what follows from giving up on an event: the run's failure, or
-// what the stage has in its place.
+// failure returns what follows from giving up on an event.
 func (r *Runner) failure(e event.Event, why error, attempts int) event.Event {
-	failed := runFailed(r.stage.Service, e, why, attempts)
-	if r.stage.GaveUp != nil {
-		if answer, ok := r.stage.GaveUp(e, failed.Data.(*eventv1.RunFailed)); ok {
-			return answer
-		}
-	}
-	return failed
+	return r.stage.inPlaceOf(runFailed(r.stage.Service, e, why, attempts), e)
 }
 
 // end publishes the dead letter, and the run's end if it has one.
 func (r *Runner) end(ctx context.Context, d *delivery, e *event.Event, ended []event.Event, why error) error {
 	records := []bus.Record{deadLetter(d, r.deadLetterTopic(), r.group(), why, time.Now())}
 	for _, failure := range ended {
-		if err := r.tell(ctx, d, *e, failure); err != nil {
+		if err := r.tell(ctx, *e, failure); err != nil {
 			return err
 		}
 		end, err := event.Encode(failure, r.options.Prefix)
@@ -338,7 +335,7 @@ func (r *Runner) end(ctx context.Context, d *delivery, e *event.Event, ended []e
 }
 
 // tell tells Failed of the run's end.
-func (r *Runner) tell(ctx context.Context, d *delivery, e, end event.Event) error {
+func (r *Runner) tell(ctx context.Context, e, end event.Event) error {
 	failed, ok := end.Data.(*eventv1.RunFailed)
 	if !ok || r.options.Failed == nil {
 		return nil
@@ -347,7 +344,7 @@ func (r *Runner) tell(ctx context.Context, d *delivery, e, end event.Event) erro
 	if err == nil || ofParts(err) {
 		return err
 	}
-	r.eventLog(d, e).Warn("the failure of the run is not recorded", zap.Error(err))
+	r.eventLog(deliveryFrom(ctx), e).Warn("the failure of the run is not recorded", zap.Error(err))
 	return nil
 }
 

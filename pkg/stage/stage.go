@@ -47,9 +47,24 @@ type Stage struct {
 	// place of the run's failure: a trial fails, and its run goes on. Without an
 	// answer, or if nil, the run fails.
 	GaveUp func(e event.Event, why *eventv1.RunFailed) (event.Event, bool)
+	// Stops reports whether the event may still be answered by the end of its run,
+	// which somebody has cancelled, and sees to it that the answer stays the same. If
+	// nil, every event may, and work that goes on is stopped; otherwise it is not.
+	Stops func(ctx context.Context, e event.Event, c *Cancellation) (bool, error)
 	// Beside runs beside the stage until ctx is done, and then returns nil; its
 	// error ends the service. Nil if nothing does.
 	Beside func(ctx context.Context, b bus.Bus) error
+}
+
+// inPlaceOf returns what the stage answers to e in place of its run's failure; the
+// failure if it answers nothing.
+func (s Stage) inPlaceOf(failed, e event.Event) event.Event {
+	if s.GaveUp != nil {
+		if answer, ok := s.GaveUp(e, failed.Data.(*eventv1.RunFailed)); ok {
+			return answer
+		}
+	}
+	return failed
 }
 
 // Middleware wraps a handler with one behaviour.

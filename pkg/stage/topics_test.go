@@ -26,6 +26,7 @@ x.approval-requested 6 0s false 0
 x.approval-decided 6 0s false 0
 x.rollback-requested 6 0s false 0
 x.override-requested 6 0s false 0
+x.cancel-requested 6 0s false 0
 x.model-promoted 6 0s false 0
 x.model-rejected 6 0s false 0
 x.run-failed 6 0s false 0

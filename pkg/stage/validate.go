@@ -14,7 +14,7 @@ func Validate(next Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, e event.Event) ([]event.Event, error) {
 		err := event.Validate(e)
 		switch {
-		case err != nil && e.Topic == churn.ApprovalDecided:
+		case err != nil && (e.Topic == churn.ApprovalDecided || e.Topic == churn.CancelRequested):
 			return nil, Foreign(err)
 		case err != nil:
 			return nil, err

@@ -16,7 +16,8 @@ const (
 
 // claimed is which event a round is decided on.
 type claimed struct {
-	Event string `json:"event"`
+	Event     string `json:"event"`
+	Cancelled string `json:"cancelled,omitempty"` // event that cancelled the run before, on which nothing is decided
 }
 
 // claim notes, before anything is registered or promoted, that the round is
@@ -24,14 +25,31 @@ type claimed struct {
 // to be it (forged, or left from a store that was put back) is refused, and has
 // no effect.
 func (g *Gate) claim(ctx context.Context, e event.Event, round int32) error {
-	at := key(e.Run(), round, claimJSON)
-	err := g.putJSON(ctx, at, claimed{e.ID})
-	if churn.IsKind(err, churn.Conflict) {
-		return stage.Foreign(churn.Errorf("gate.claim", churn.Invalid,
+	const op = "gate.claim"
+	is, err := g.claimAs(ctx, e, round, claimed{Event: e.ID})
+	switch {
+	case err != nil:
+		return err
+	case is.Event != e.ID:
+		return stage.Foreign(churn.Errorf(op, churn.Invalid,
 			"round %d of run %s is decided on another evaluation than that of event %s: %s names it",
-			round, e.Run(), e.ID, g.store.URI(at)))
+			round, e.Run(), e.ID, g.store.URI(key(e.Run(), round, claimJSON))))
+	case is.Cancelled != "":
+		return churn.Errorf(op, churn.Transient, "run %s is being cancelled by another gate", e.Run())
 	}
-	return err
+	return nil
+}
+
+// claimAs notes the claim unless the round has one, and returns the one it has.
+func (g *Gate) claimAs(ctx context.Context, e event.Event, round int32, c claimed) (claimed, error) {
+	at := key(e.Run(), round, claimJSON)
+	err := g.putJSON(ctx, at, c)
+	if churn.IsKind(err, churn.Conflict) {
+		var has claimed
+		err = g.readJSON(ctx, at, maxClaim, &has)
+		return has, err
+	}
+	return c, err
 }
 
 // lastClaim returns the newest round of the run that has been claimed, and the

@@ -56,6 +56,11 @@ func (g *Gate) decided(ctx context.Context, e event.Event, m *eventv1.ApprovalDe
 		return nil, refused("approval %s of run %s was %s already: an approval is decided once", q.event.ID, q.request.GetRun(), counts)
 	}
 	fault.Point("gate.settled")
+	return g.settled(ctx, e, q, a)
+}
+
+// settled returns what follows from the answer that counts, which e has given.
+func (g *Gate) settled(ctx context.Context, e event.Event, q *asked, a answered) ([]event.Event, error) {
 	evaluation, evaluated, err := g.kept(ctx, q.request.GetRun(), q.request.GetRound())
 	if err != nil {
 		return nil, confirmed("gate.decided", err)
@@ -103,8 +108,14 @@ func (g *Gate) settle(ctx context.Context, e event.Event, q *asked, a answered) 
 	if err := q.admit(e, a); err != nil {
 		return answered{}, err
 	}
-	err = g.putJSON(ctx, approvalKey(q.request.GetRun(), q.event.ID, answeredJSON), a)
-	if churn.IsKind(err, churn.Conflict) { // another gate was first
+	return g.answerWith(ctx, q, a)
+}
+
+// answerWith notes the answer unless another was first, and returns the one that
+// counts.
+func (g *Gate) answerWith(ctx context.Context, q *asked, a answered) (answered, error) {
+	err := g.putJSON(ctx, approvalKey(q.request.GetRun(), q.event.ID, answeredJSON), a)
+	if churn.IsKind(err, churn.Conflict) {
 		return g.answered(ctx, q.request.GetRun(), q.event.ID)
 	}
 	return a, err

@@ -20,7 +20,9 @@ import (
 //     leaves it to a person, approval-requested; or with model-trained, if the
 //     champion is no longer the one that was compared with;
 //   - approval-decided with one of the same but approval-requested;
-//   - rollback-requested and override-requested with model-promoted.
+//   - rollback-requested and override-requested with model-promoted;
+//   - cancel-requested with nothing but a note, which whoever is given the run next
+//     acts on; or with model-rejected, if the run waits for a person.
 type Gate struct {
 	store    blob.Store
 	registry registry.Registry
@@ -37,8 +39,8 @@ func New(store blob.Store, reg registry.Registry, tracker registry.Tracker) *Gat
 func (g *Gate) Stage() stage.Stage {
 	return stage.Stage{
 		Service: churn.Gate,
-		Topics:  []churn.Topic{churn.ModelEvaluated, churn.ApprovalDecided, churn.RollbackRequested, churn.OverrideRequested},
-		Handler: g, Ordered: true, Tables: g.Tables,
+		Topics:  []churn.Topic{churn.ModelEvaluated, churn.ApprovalDecided, churn.RollbackRequested, churn.OverrideRequested, churn.CancelRequested},
+		Handler: g, Ordered: true, Tables: g.Tables, Stops: g.stops,
 	}
 }
 
@@ -53,6 +55,12 @@ func (g *Gate) Handle(ctx context.Context, e event.Event) ([]event.Event, error)
 			return nil, stage.Foreign(err)
 		}
 		return g.decided(ctx, e, m)
+	}
+	if m, ok := e.Data.(*eventv1.CancelRequested); ok {
+		if err != nil {
+			return nil, stage.Foreign(err)
+		}
+		return g.cancel(ctx, e, m)
 	}
 	if err != nil {
 		return nil, err

@@ -26,7 +26,8 @@ const model = "churn-classifier"
 // wrapped as a runner wraps it.
 func start(store blob.Store) (stage.Handler, stage.Stage) {
 	s := gate.New(store, objectstore.New(store), objectstore.NewTracker(store)).Stage()
-	return stage.Chain(s.Handler, stage.Once(store, s.Service), stage.Validate), s
+	tell := func(context.Context, event.Event, event.Event) error { return nil }
+	return stage.Chain(s.Handler, stage.Once(store, s.Service), stage.Cancel(s, store, time.Second, tell), stage.Validate), s
 }
 
 // metrics returns metrics of which only two are judged.

@@ -32,8 +32,9 @@ type RunFailed struct {
 	Run string `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
 	// The stage that failed: featurizer, trainer, evaluator or gate.
 	Stage string `protobuf:"bytes,3,opt,name=stage,proto3" json:"stage,omitempty"`
-	// The error's kind: invalid (a person must change the data or the request)
-	// or transient (it was tried again until attempts ran out).
+	// The error's kind: invalid (a person must change the data or the request),
+	// transient (it was tried again until attempts ran out) or cancelled (somebody
+	// has asked for its end).
 	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The operation that failed, for example dataset.Read.
 	Operation string `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"`
