@@ -29,9 +29,10 @@ type Header struct {
 type Publisher interface {
 	// Publish returns nil only when every in-sync replica has acknowledged
 	// every record. After an error any of them may have been written: publish
-	// again. The partition follows from the key (murmur2, as Kafka's own
-	// producers do). Errors are of kind Transient, or Invalid (record too
-	// large, unknown topic).
+	// again. The partition follows from the key: murmur2, as Kafka's own
+	// producers do; but records whose keys differ in a number behind the last
+	// slash go round the partitions. Errors are of kind Transient, or Invalid
+	// (record too large, unknown topic).
 	Publish(ctx context.Context, records ...Record) error
 }
 

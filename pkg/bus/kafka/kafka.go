@@ -98,7 +98,7 @@ type Bus struct {
 	transport *kafka.Transport
 	client    *kafka.Client
 	dialer    *kafka.Dialer
-	balancer  kafka.Murmur2Balancer
+	balancer  spread
 }
 
 var _ bus.Bus = (*Bus)(nil)

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""How much faster a search ends with two trainers than with one.
+
+python bench/scale.py [--rows 40000] [--trials 16] [--trainers 1 2] [--json]
+
+Each trainer is a process of one thread. Broker, store and the other services are processes of their own, too, the same in
+every round. The request is the same, on a store and a log of its own; the winner and every digest must be the same.
+Told are the seconds from the request to its end, and how many times faster than the first round. On a machine of two
+cores, two trainers have them to themselves but for what the rest of the pipeline takes.
+
+`make build lightgbm` first.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OTHERS = ["featurizer", "evaluator", "gate"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=40_000)
+    parser.add_argument("--trials", type=int, default=16)
+    parser.add_argument("--trainers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rounds = []
+    with tempfile.TemporaryDirectory() as folder:
+        data = generate(Path(folder) / "data.csv", args.rows)
+        for n in args.trainers:
+            if not args.json:
+                print(f"{n} trainer{'s'[: n > 1]}: ", end="", flush=True)
+            rounds.append(search(Path(folder) / f"trainers-{n}", data, n, args.trials))
+            times = rounds[0]["seconds"] / rounds[-1]["seconds"]
+            rounds[-1]["times_faster"] = round(times, 2)
+            if not args.json:
+                print(f"{rounds[-1]['seconds']:.1f} s, {times:.2f} times; trial {rounds[-1]['winner']} is the best", flush=True)
+    same = all((r["winner"], r["digests"]) == (rounds[0]["winner"], rounds[0]["digests"]) for r in rounds)
+    if args.json:
+        print(json.dumps({"rounds": rounds, "same": same}, indent=2))
+    else:
+        print(f"winner and the digests of {len(rounds[0]['digests'])} artifacts: {'the same' if same else 'NOT the same'}")
+    sys.exit(0 if same else 1)
+
+
+def generate(path, rows):
+    """Write a file of so many customers, and return its path."""
+    subprocess.run(["go", "run", "./cmd/generate", "-rows", str(rows), "-o", str(path)], cwd=ROOT / "data", check=True)
+    return path
+
+
+def search(state, data, trainers, trials):
+    """Have a search made by so many trainers, and return how it went."""
+    parts = Parts(state)
+    try:
+        for service in OTHERS + ["trainer"] * trainers:
+            parts.start(service, GOMAXPROCS="1" if service == "trainer" else "")
+        parts.await_members(trainers)
+        began = time.monotonic()
+        done = parts.call(
+            "retrain", "--output", "json", "--data", data, "--request-id", "scale", "--request-time", "2026-01-31T12:00:00Z",
+            "--git-sha", "none", "--requested-by", "bench", "--search", "num_leaves=15..63", "--search", "learning_rate=0.02..0.2:log",
+            "--trials", trials, "--num-iterations", 300, "--early-stopping-rounds", 0, "--min-auc", 0, "--min-accuracy", 0,
+        )
+        seconds = time.monotonic() - began
+    finally:
+        parts.stop()
+    if done.returncode != 0:
+        sys.exit(f"churnctl retrain ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    run = json.loads(done.stdout)
+    return {
+        "trainers": trainers, "seconds": round(seconds, 2),
+        "winner": next(t["trial"] for t in run["trials"] if t["winner"]),
+        "digests": {a["name"]: a["sha256"] for a in run["artifacts"]},
+    }
+
+
+class Parts:
+    """A local broker and store, and the services that are started on them, as processes."""
+
+    def __init__(self, state):
+        state.mkdir()
+        self.running = []
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "MLFLOW_", "AWS_", "CHURN_"))}
+        self.env |= {"CHURN_STATE_DIR": str(state), "LOG_LEVEL": "error"}
+        broker, store = address(), address()
+        self.start("churnctl", "up", "--only", "broker", "--broker-addr", broker)
+        self.start("churnctl", "up", "--only", "store", "--store-addr", store)
+        credentials = state / "store" / "credentials.json"
+        until(credentials.exists)
+        keys = json.loads(credentials.read_text())
+        self.env |= {
+            "KAFKA_BROKERS": broker, "MLFLOW_S3_ENDPOINT_URL": f"http://{store}",
+            "AWS_ACCESS_KEY_ID": keys["access_key"], "AWS_SECRET_ACCESS_KEY": keys["secret_key"],
+        }
+
+    def start(self, program, *args, **env):
+        command = [ROOT / "bin" / program, "--env-file", "", *args]
+        self.running.append(subprocess.Popen(command, env=self.env | {"HTTP_ADDR": "off"} | {k: v for k, v in env.items() if v}, cwd=ROOT))
+
+    def await_members(self, trainers):
+        """Wait for every trainer to have its share of the partitions."""
+        until(lambda: self.call("doctor").returncode == 0)
+        time.sleep(3 * trainers)
+
+    def call(self, *args):
+        command = [ROOT / "bin/churnctl", "--env-file", "", *map(str, args)]
+        return subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    def stop(self):
+        for process in reversed(self.running):
+            process.terminate()
+            process.wait()
+
+
+def address():
+    """Return a loopback address that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{s.getsockname()[1]}"
+
+
+def until(there, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() > deadline:
+            sys.exit("the stack does not come up")
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()
