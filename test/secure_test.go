@@ -271,7 +271,7 @@ func (s secure) testRefusedByKafka(t *testing.T) {
 		}
 		s.tryToAdminister(tried, user, client)
 	}
-	tried.were(298, 38)
+	tried.were(309, 40)
 }
 
 // client returns a client of Kafka that is the user.

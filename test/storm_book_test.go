@@ -111,7 +111,10 @@ func (b *book) checkHops(t *testing.T) {
 		}
 	}
 	for _, topic := range []churn.Topic{churn.RetrainRequested, churn.FeaturesReady, churn.ModelTrained, churn.ModelEvaluated} {
-		for id := range b.events[topic] {
+		for id, e := range b.events[topic] {
+			if m, ok := e.Data.(*eventv1.ModelTrained); ok && m.GetTrials() > 1 {
+				continue // of several, one has an answer: see checkEnds
+			}
 			if !answered[id] {
 				t.Errorf("%s: nothing follows from event %s", topic, id)
 			}

@@ -87,40 +87,49 @@ type fault struct {
 	kind   string
 	weight int
 	strike func(s *storm, r *rand.Rand) error
+	kills  bool // a service
 }
 
 var faultKinds = []fault{
-	{"service killed", 8, func(s *storm, r *rand.Rand) error { return killed(s.anyService(r), r) }},
-	{"service paused", 4, func(s *storm, r *rand.Rand) error { return paused(s.anyService(r), r, 9) }}, // 6 s and it is thrown out of its group
-	{"service restarted", 3, func(s *storm, r *rand.Rand) error { return restarted(s.anyService(r)) }},
-	{"every trainer killed", 1, func(s *storm, r *rand.Rand) error { return s.allKilled("trainer", r) }},
-	{"both gates killed", 1, func(s *storm, r *rand.Rand) error { return s.allKilled("gate", r) }},
-	{"broker killed", 1, func(s *storm, r *rand.Rand) error { return killed(s.broker, r) }},
-	{"broker paused", 1, func(s *storm, r *rand.Rand) error { return paused(s.broker, r, 4) }},
-	{"store killed", 2, func(s *storm, r *rand.Rand) error { return killed(s.store, r) }},
-	{"store paused", 1, func(s *storm, r *rand.Rand) error { return paused(s.store, r, 4) }},
-	{"connections cut", 4, func(s *storm, r *rand.Rand) error { return s.cutOff(r) }},
-	{"events repeated out of order", 4, func(s *storm, r *rand.Rand) error { return s.repeat(r) }},
+	{"service killed", 8, func(s *storm, r *rand.Rand) error { return killed(s.anyService(r), r) }, true},
+	{"service paused", 4, func(s *storm, r *rand.Rand) error { return paused(s.anyService(r), r, 9) }, false}, // 6 s and it is thrown out of its group
+	{"service restarted", 3, func(s *storm, r *rand.Rand) error { return restarted(s.anyService(r)) }, true},
+	{"every trainer killed", 1, func(s *storm, r *rand.Rand) error { return s.allKilled("trainer", r) }, true},
+	{"both gates killed", 1, func(s *storm, r *rand.Rand) error { return s.allKilled("gate", r) }, true},
+	{"broker killed", 1, func(s *storm, r *rand.Rand) error { return killed(s.broker, r) }, false},
+	{"broker paused", 1, func(s *storm, r *rand.Rand) error { return paused(s.broker, r, 4) }, false},
+	{"store killed", 2, func(s *storm, r *rand.Rand) error { return killed(s.store, r) }, false},
+	{"store paused", 1, func(s *storm, r *rand.Rand) error { return paused(s.store, r, 4) }, false},
+	{"connections cut", 4, func(s *storm, r *rand.Rand) error { return s.cutOff(r) }, false},
+	{"events repeated out of order", 4, func(s *storm, r *rand.Rand) error { return s.repeat(r) }, false},
+	{"store's disk full", 2, func(s *storm, r *rand.Rand) error { return s.disk.filled(r) }, false},
+}
+
+// possible returns the faults that can happen here.
+func (s *storm) possible() []fault {
+	return slices.DeleteFunc(slices.Clone(faultKinds), func(f fault) bool {
+		return s.config.Soak && f.kills || s.disk == nil && f.kind == "store's disk full"
+	})
 }
 
 // faults lets faults happen one after another, with a moment between them.
 func (s *storm) faults(r *rand.Rand) {
 	s.t.Helper()
-	total := 0
-	for _, f := range faultKinds {
+	kinds, total := s.possible(), 0
+	for _, f := range kinds {
 		total += f.weight
 	}
 	for range s.config.Faults {
 		n := r.IntN(total)
 		i := 0
-		for ; n >= faultKinds[i].weight; i++ {
-			n -= faultKinds[i].weight
+		for ; n >= kinds[i].weight; i++ {
+			n -= kinds[i].weight
 		}
 		time.Sleep(time.Duration(r.IntN(1500)) * time.Millisecond)
-		if err := faultKinds[i].strike(s, r); err != nil {
-			s.t.Fatalf("%s: %v", faultKinds[i].kind, err)
+		if err := kinds[i].strike(s, r); err != nil {
+			s.t.Fatalf("%s: %v", kinds[i].kind, err)
 		}
-		s.happened(faultKinds[i].kind)
+		s.happened(kinds[i].kind)
 	}
 }
 

@@ -20,12 +20,14 @@ type stormParts struct {
 	services      []*stormProcess // two of each
 	broker, store *stormProcess
 	links         map[string]*link // to broker and store
+	disk          *smallDisk       // of the store; nil if none could be had
 }
 
 // stormProcess is one process by name.
 type stormProcess struct {
 	*realstack.Process
 	name string
+	http string // address of its metrics; empty: none
 }
 
 func startStormParts(t *testing.T, c stormConfig) *stormParts {
@@ -43,8 +45,13 @@ func startStormParts(t *testing.T, c stormConfig) *stormParts {
 	p.stack = newStack(t, append(env, "LOG_LEVEL=warn", "KAFKA_SESSION_TIMEOUT=6s")...)
 	for _, name := range services {
 		for range 2 {
-			run := realstack.Run(t, name, func() *exec.Cmd { return p.stack.command(name, "--env-file", "") }, atOnce)
-			p.services = append(p.services, &stormProcess{run, name})
+			http := freeAddr(t)
+			run := realstack.Run(t, name, func() *exec.Cmd {
+				cmd := p.stack.command(name, "--env-file", "")
+				cmd.Env = append(cmd.Env, "HTTP_ADDR="+http)
+				return cmd
+			}, atOnce)
+			p.services = append(p.services, &stormProcess{run, name, http})
 		}
 	}
 	return p
@@ -61,7 +68,7 @@ func (p *stormParts) embedded(t *testing.T) []string {
 	start := func(name, addr string) *stormProcess {
 		return &stormProcess{realstack.Run(t, name, func() *exec.Cmd {
 			return parts.command("churnctl", "--env-file", "", "up", "--only", name, "--"+name+"-addr", addr)
-		}, listening(addr)), name}
+		}, listening(addr)), name, ""}
 	}
 	p.broker, p.store = start("broker", broker), start("store", store)
 	var credentials struct {
@@ -87,8 +94,14 @@ func (p *stormParts) embedded(t *testing.T) []string {
 func (p *stormParts) real(t *testing.T) []string {
 	by := freeAddr(t)
 	broker := realstack.Kafka(t, realstack.KafkaConfig{Properties: map[string]string{"advertised.listeners": "PLAIN://" + by}})
-	store := realstack.MinIO(t, realstack.MinIOConfig{})
-	p.broker, p.store = &stormProcess{broker.Process, "broker"}, &stormProcess{store.Process, "store"}
+	var config realstack.MinIOConfig
+	if disk, err := newSmallDisk(t, "6g"); err == nil {
+		p.disk, config.Dir = disk, filepath.Join(disk.dir, "data")
+	} else {
+		t.Logf("no disk of the store's own, which could be full: %v", err)
+	}
+	store := realstack.MinIO(t, config)
+	p.broker, p.store = &stormProcess{broker.Process, "broker", ""}, &stormProcess{store.Process, "store", ""}
 	p.links["broker"] = newLink(t, by, broker.Addr)
 	p.links["store"] = newLink(t, freeAddr(t), store.Endpoint[len("http://"):])
 	return []string{

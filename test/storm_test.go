@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type stormConfig struct {
 	Parts    string `json:"parts"`    // embedded, or real: Apache Kafka and MinIO
 	InFlight int    `json:"inflight"` // requests without an end at a time
 	Minutes  int    `json:"minutes"`  // at most, from the last fault to the last end
+	Soak     bool   `json:"soak"`     // services live on, and what they take must not grow
 }
 
 func stormOf(t *testing.T) stormConfig {
@@ -60,13 +62,21 @@ func TestStorm(t *testing.T) {
 	s := newStorm(t, c)
 	began := time.Now()
 	ctx, calm := context.WithCancel(t.Context())
+	defer calm()
 	published := make(chan []string, 1)
 	go func() { published <- s.publish(ctx) }()
+	watching, unwatch := context.WithCancel(t.Context())
+	var watched sync.WaitGroup
+	watched.Go(func() { s.vitals.run(watching, s.services) })
 	s.faults(rand.New(rand.NewPCG(c.Seed, 1)))
+	if c.Soak {
+		calm()
+	}
 	asked := <-published
-	calm()
 	s.await(len(asked), time.Duration(c.Minutes)*time.Minute)
 	took := time.Since(began)
+	unwatch()
+	watched.Wait()
 
 	book := s.read()
 	book.check(t, s, asked)
@@ -74,6 +84,12 @@ func TestStorm(t *testing.T) {
 	t.Logf("%d faults: %s", s.count(), s.tally())
 	t.Logf("recoveries (from a fault's end to the next end of a run): %s", s.recoveries())
 	t.Logf("%d records in the log, %d of them repeats; %d dead letters", book.records, book.repeats, book.dead)
+	for _, g := range s.vitals.growths(5 * time.Minute) {
+		t.Log(g)
+		if c.Soak && g.leaks() {
+			t.Errorf("it goes on growing: %s", g)
+		}
+	}
 }
 
 // storm is a stack under stress.
@@ -84,6 +100,7 @@ type storm struct {
 	parts  service.Parts
 	bus    bus.Bus
 	prefix string
+	vitals *watch
 	*weather
 }
 
@@ -100,7 +117,7 @@ func newStorm(t *testing.T, c stormConfig) *storm {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
-	return &storm{parts, t, c, p, b, cfg.TopicPrefix, &weather{}}
+	return &storm{parts, t, c, p, b, cfg.TopicPrefix, &watch{}, &weather{}}
 }
 
 // stormSettings reads the environment of a stack's commands as they do.
@@ -136,10 +153,11 @@ func (s *storm) template() event.Event {
 	return first
 }
 
-// publish asks for the runs, with at most InFlight of them without an end, and
+// publish asks for the runs, some of them searches, and some cancelled a moment
+// later, by clocks that are off by up to a day and a half, with at most InFlight of them without an end, and
 // returns the ids of the requests that were acknowledged.
 func (s *storm) publish(ctx context.Context) []string {
-	first := s.template()
+	first, clocks := s.template(), rand.New(rand.NewPCG(s.config.Seed, 2))
 	asked := []string{first.ID}
 	for n := 1; n < s.config.Requests && ctx.Err() == nil; n++ {
 		e := first
@@ -149,7 +167,11 @@ func (s *storm) publish(ctx context.Context) []string {
 		r.Model = fmt.Sprintf("model-%d", n%s.config.Models)
 		seed := int32(n) //nolint:gosec // small
 		r.Training.Seed = &seed
+		if n%10 == 5 {
+			r.Search = &eventv1.Search{Trials: 3, Parallel: 2, Dimensions: []*eventv1.Dimension{{Parameter: "num_leaves", Low: 4, High: 31}}}
+		}
 		e.Data, e.Key = r, r.GetModel()
+		e.Time = e.Time.Add(time.Duration(clocks.IntN(2*maxSkew)-maxSkew) * time.Second)
 		record, err := event.Encode(e, s.prefix)
 		if err != nil {
 			s.t.Errorf("encoding %s: %v", e.ID, err)
@@ -158,15 +180,43 @@ func (s *storm) publish(ctx context.Context) []string {
 		for s.outstanding(len(asked)) >= s.config.InFlight && ctx.Err() == nil {
 			time.Sleep(50 * time.Millisecond)
 		}
-		for ctx.Err() == nil { // a broker that is away is tried again, as churnctl does
-			if err = s.bus.Publish(ctx, record); err == nil {
-				asked = append(asked, e.ID)
-				break
-			}
-			time.Sleep(200 * time.Millisecond)
+		if s.acknowledged(ctx, record) {
+			asked = append(asked, e.ID)
+		}
+		if n%15 == 14 {
+			s.cancelled(ctx, e)
 		}
 	}
 	return asked
+}
+
+// maxSkew is how many seconds the clock of whoever asks may be off.
+const maxSkew = 36 * 60 * 60
+
+// acknowledged publishes the record. A broker that is away is tried again, as
+// churnctl does.
+func (s *storm) acknowledged(ctx context.Context, r bus.Record) bool {
+	for ctx.Err() == nil {
+		if s.bus.Publish(ctx, r) == nil {
+			return true
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return false
+}
+
+// cancelled asks for the end of the request's run, wherever it is by then.
+func (s *storm) cancelled(ctx context.Context, request event.Event) {
+	record, err := event.Encode(event.Event{
+		Topic: churn.CancelRequested, Key: request.Key, ID: "cancel " + request.ID, Source: "/storm", Type: churn.CancelRequested.Type(),
+		Subject: request.Run(), Correlation: request.Run(), Time: time.Now().UTC(),
+		Data: &eventv1.CancelRequested{Model: request.Key, Run: request.Run(), RequestedBy: "storm", Reason: "to see what happens"},
+	}, s.prefix)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	s.acknowledged(ctx, record)
 }
 
 func cloneRequest(e event.Event) *eventv1.RetrainRequested {

@@ -1,6 +1,7 @@
 package realstack
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -16,6 +17,7 @@ import (
 // MinIOConfig says what object store is wanted.
 type MinIOConfig struct {
 	TLS bool
+	Dir string // where objects are kept; empty: a folder of the test's
 }
 
 // Store is MinIO on one folder.
@@ -36,7 +38,7 @@ func MinIO(t testing.TB, c MinIOConfig) *Store {
 	}
 	dir, addr := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	s := &Store{Endpoint: "http://" + addr, AccessKey: "root-user", SecretKey: rand.Text()}
-	args := []string{"server", "--quiet", "--address", addr, "--certs-dir", filepath.Join(dir, "certs"), filepath.Join(dir, "data")}
+	args := []string{"server", "--quiet", "--address", addr, "--certs-dir", filepath.Join(dir, "certs"), cmp.Or(c.Dir, filepath.Join(dir, "data"))}
 	if c.TLS {
 		s.Endpoint = "https://" + addr
 		s.CAFile = placeCertificates(t, filepath.Join(dir, "certs"))

@@ -75,6 +75,9 @@ func (p *Process) await() error {
 	}
 }
 
+// PID returns the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Stop asks the part to stop and waits until it has.
 func (p *Process) Stop() {
 	p.signal(syscall.SIGTERM)

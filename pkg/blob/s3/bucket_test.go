@@ -31,4 +31,7 @@ func TestBucketExists(t *testing.T) {
 	if _, err := open(t, answering(t, 503, "SlowDown")).BucketExists(t.Context()); !churn.IsKind(err, churn.Transient) {
 		t.Errorf("busy: %v", err)
 	}
+	if _, err := open(t, answering(t, 507, "XMinioStorageFull")).BucketExists(t.Context()); !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), "is full") {
+		t.Errorf("full: %v", err)
+	}
 }

@@ -48,6 +48,8 @@ func (s *Store) fail(op, what string, err error) error {
 		return churn.Errorf(op, churn.Transient, "%s: %s", what, answer)
 	}
 	switch r.StatusCode {
+	case http.StatusInsufficientStorage: // somebody makes room
+		return churn.Errorf(op, churn.Transient, "%s: %s: the disk of the object store is full", what, answer)
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		return churn.Errorf(op, churn.Transient, "%s: %s: %s", what, answer, r.Message)
 	}
