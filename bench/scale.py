@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +64,7 @@ def search(state, data, trainers, trials):
     try:
         for service in OTHERS + ["trainer"] * trainers:
             parts.start(service, GOMAXPROCS="1" if service == "trainer" else "")
-        parts.await_members(trainers)
+        parts.ready()
         began = time.monotonic()
         done = parts.call(
             "retrain", "--output", "json", "--data", data, "--request-id", "scale", "--request-time", "2026-01-31T12:00:00Z",
@@ -88,7 +89,7 @@ class Parts:
 
     def __init__(self, state):
         state.mkdir()
-        self.running = []
+        self.running, self.services = [], []
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "MLFLOW_", "AWS_", "CHURN_"))}
         self.env |= {"CHURN_STATE_DIR": str(state), "LOG_LEVEL": "error"}
         broker, store = address(), address()
@@ -104,12 +105,17 @@ class Parts:
 
     def start(self, program, *args, **env):
         command = [ROOT / "bin" / program, "--env-file", "", *args]
-        self.running.append(subprocess.Popen(command, env=self.env | {"HTTP_ADDR": "off"} | {k: v for k, v in env.items() if v}, cwd=ROOT))
+        env = {"HTTP_ADDR": address(), **{k: v for k, v in env.items() if v}}
+        if program != "churnctl":
+            self.services.append(env["HTTP_ADDR"])
+        quiet = subprocess.DEVNULL if program == "churnctl" else None  # it tells people how to go on
+        self.running.append(subprocess.Popen(command, env=self.env | env, cwd=ROOT, stdout=quiet, stderr=quiet))
 
-    def await_members(self, trainers):
-        """Wait for every trainer to have its share of the partitions."""
-        until(lambda: self.call("doctor").returncode == 0)
-        time.sleep(3 * trainers)
+    def ready(self):
+        """Wait until every service is, and the group of the trainers has settled."""
+        for service in self.services:
+            until(lambda at=f"http://{service}/readyz": answers(at))
+        time.sleep(3)
 
     def call(self, *args):
         command = [ROOT / "bin/churnctl", "--env-file", "", *map(str, args)]
@@ -126,6 +132,15 @@ def address():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{s.getsockname()[1]}"
+
+
+def answers(url):
+    """Tell whether the service says that it is ready."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 def until(there, seconds=60):
