@@ -23,8 +23,9 @@ const (
 
 // Table is an open features.parquet. Reading holds one row group at a time.
 type Table struct {
-	file *parquet.File
-	at   map[string]parquet.LeafColumn
+	file  *parquet.File
+	at    map[string]parquet.LeafColumn
+	close func() error // nil: nothing is to be closed
 }
 
 // Chunk is some rows, encoded for a model.
@@ -158,12 +159,9 @@ func (t *Table) chunk(g parquet.RowGroup, rows []int, first int64, p *Preprocess
 	if err != nil {
 		return c, err
 	}
-	err = t.pick(g, keyColumn, rows, func(place int, v parquet.Value) error {
-		if n := len(v.ByteArray()); n > dataset.MaxText {
-			return fmt.Errorf("a key has %d bytes; at most %d are allowed", n, dataset.MaxText)
-		}
-		c.Keys[place] = string(v.ByteArray())
-		return nil
+	err = t.pick(g, keyColumn, rows, func(place int, v parquet.Value) (err error) {
+		c.Keys[place], err = keyOf(v)
+		return err
 	})
 	if err != nil {
 		return c, err

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"os"
 
+	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
@@ -22,7 +22,7 @@ const reportEvery = 5000
 
 // prepared is what one pass over the data gives.
 type prepared struct {
-	table        *os.File // features.parquet, in a temporary file without a name
+	table        *blob.Temporary // features.parquet
 	preprocessor []byte
 	profile      []byte
 	counts       [dataset.Parts]int64 // rows of each part
@@ -40,7 +40,7 @@ func (f *Featurizer) prepare(ctx context.Context, spec *dataset.Spec, plan *even
 		return nil, err
 	}
 	defer body.Close()
-	table, err := temporary()
+	table, err := blob.NewTemporary()
 	if err != nil {
 		return nil, err
 	}
@@ -78,21 +78,6 @@ func estimate(rows, read, size int64) int64 {
 func splitOf(plan *eventv1.Plan) dataset.Split {
 	s := plan.GetSplit()
 	return dataset.Split{Test: s.GetTest(), Validation: s.GetValidation(), Salt: s.GetSalt()}
-}
-
-// temporary returns a file that is gone when it is closed, however this process
-// ends: it has no name any more.
-func temporary() (*os.File, error) {
-	const op = "featurizer.temporary"
-	file, err := os.CreateTemp("", "features-*.parquet")
-	if err != nil {
-		return nil, churn.Errorf(op, churn.Internal, "%w (TMPDIR names the folder for temporary files)", err)
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		_ = file.Close()
-		return nil, churn.E(op, churn.Internal, err)
-	}
-	return file, nil
 }
 
 // counter counts and hashes what is read.
@@ -157,7 +142,7 @@ func (p *pass) add(row *dataset.Row) error {
 }
 
 // result ends the pass.
-func (p *pass) result(table *os.File) (*prepared, error) {
+func (p *pass) result(table *blob.Temporary) (*prepared, error) {
 	if err := p.writer.Close(); err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"bytes"
 	"context"
 	"iter"
 
@@ -9,12 +8,11 @@ import (
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 const (
-	// tableLimit is the most bytes that features.parquet may have.
-	tableLimit = 1 << 30
 	// scoreRows is how many validation rows, from the first, reference scores
 	// are given of.
 	scoreRows = 4096
@@ -27,7 +25,7 @@ const (
 // parts are the splits that are trained with, by LightGBM's set.
 var parts = [2]dataset.Part{lightgbm.Train: dataset.Train, lightgbm.Validation: dataset.Validation}
 
-// input is what a model is trained on.
+// input is what a model is trained on. Close it.
 type input struct {
 	table        *feature.Table
 	preprocessor *feature.Preprocessor
@@ -41,6 +39,9 @@ func (in *input) explain() int {
 	return min(explainRows, explainCells/(len(in.preprocessor.Features)+1))
 }
 
+// reading is what is being done until the features are there.
+const reading = "reading the features"
+
 // read opens the features that the event names.
 func (t *Trainer) read(ctx context.Context, f *eventv1.FeatureSet) (*input, error) {
 	text, err := t.store.Get(ctx, f.GetPreprocessor(), feature.MaxPreprocessor)
@@ -51,17 +52,17 @@ func (t *Trainer) read(ctx context.Context, f *eventv1.FeatureSet) (*input, erro
 	if err != nil {
 		return nil, err
 	}
-	file, err := t.store.Get(ctx, f.GetTable(), tableLimit)
-	if err != nil {
-		return nil, err
-	}
-	table, err := feature.OpenTable(bytes.NewReader(file), int64(len(file)))
+	table, err := feature.FetchTable(ctx, t.store, f.GetTable(), func(bytes int64) {
+		stage.Report(ctx, stage.Progress{Activity: reading, Done: bytes, Total: f.GetTable().GetSize()})
+	})
 	if err != nil {
 		return nil, err
 	}
 	rows := [2]int{lightgbm.Train: int(f.GetTrainRows()), lightgbm.Validation: int(f.GetValidationRows())}
 	return &input{table: table, preprocessor: preprocessor, rows: rows}, nil
 }
+
+func (in *input) close() { _ = in.table.Close() }
 
 // data returns the input as LightGBM takes it.
 func (in *input) data() lightgbm.Data {

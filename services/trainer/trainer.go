@@ -72,11 +72,12 @@ func (t *Trainer) Handle(ctx context.Context, e event.Event) ([]event.Event, err
 	if err != nil {
 		return nil, err
 	}
-	stage.Report(ctx, stage.Progress{Activity: "reading the features"})
+	stage.Report(ctx, stage.Progress{Activity: reading})
 	in, err := t.read(ctx, ready.GetFeatures())
 	if err != nil {
 		return nil, err
 	}
+	defer in.close()
 	folds, err := t.crossValidate(ctx, ready, in)
 	if err != nil {
 		return nil, err
