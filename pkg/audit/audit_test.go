@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -380,12 +381,12 @@ func FuzzDecode(f *testing.F) {
 		f.Add(file[:len(file)/2])
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		h, err := decode(file)
+		h, err := decode(bytes.NewReader(file), int64(len(file)))
 		if err != nil && !churn.IsKind(err, churn.Invalid) {
 			t.Errorf("the error is of kind %s: %v", churn.KindOf(err), err)
 		}
-		if err == nil && (len(h.keys) == 0 || len(h.labels) != len(h.keys)) {
-			t.Errorf("%d keys and %d labels", len(h.keys), len(h.labels))
+		if err == nil && (h.keys.rows == 0 || len(h.labels) != h.keys.rows) {
+			t.Errorf("%d keys and %d labels", h.keys.rows, len(h.labels))
 		}
 	})
 }

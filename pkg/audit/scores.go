@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -16,19 +15,17 @@ import (
 	"github.com/asfotec/churn/pkg/stat"
 )
 
-// The most bytes that an artifact may have.
 const (
-	maxScores = 64 << 20
-	maxTable  = 1 << 30
+	// maxScores is the most bytes that a file of scores may have.
+	maxScores = 5 << 30
+	// maxRows is the most rows of it: about 70 bytes of each are held.
+	maxRows = 32 << 20
 )
-
-// maxRows is the most rows that a file of scores may have.
-const maxRows = 8 << 20
 
 // holdout is scores.parquet: the rows of a hold-out with their scores, in file
 // order.
 type holdout struct {
-	keys                []string
+	keys                *keys
 	labels              []bool
 	candidate, champion []float64    // champion is nil if there was none
 	sample              *stat.Sample // the candidate's scores
@@ -41,14 +38,14 @@ var columns = []struct {
 }{{"__key", parquet.ByteArray}, {"label", parquet.Int32}, {"candidate", parquet.Double}, {"champion", parquet.Double}}
 
 // decode reads scores.parquet. A file that is not that is an Invalid error.
-func decode(file []byte) (h *holdout, err error) {
+func decode(file io.ReaderAt, size int64) (h *holdout, err error) {
 	const op = "audit.decode"
 	defer func() { // the parser of a damaged file may panic
 		if p := recover(); p != nil {
 			h, err = nil, churn.Errorf(op, churn.Invalid, "the scores cannot be read: %v", p)
 		}
 	}()
-	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the scores cannot be read: %w", err)
 	}
@@ -56,8 +53,8 @@ func decode(file []byte) (h *holdout, err error) {
 		return nil, churn.Errorf(op, churn.Invalid, "there are scores of %d rows, want 1 to %d", f.NumRows(), maxRows)
 	}
 	n := int(f.NumRows())
-	room := min(n, len(file)) // whatever number of rows the file claims
-	h = &holdout{keys: make([]string, 0, room), labels: make([]bool, 0, room), candidate: make([]float64, 0, room)}
+	room := min(n, int(size)) // whatever number of rows the file claims
+	h = &holdout{keys: newKeys(), labels: make([]bool, 0, room), candidate: make([]float64, 0, room)}
 	for _, c := range columns {
 		leaf, ok := f.Schema().Lookup(c.name)
 		if !ok || leaf.Node.Type().Kind() != c.kind || leaf.MaxRepetitionLevel > 0 {
@@ -69,7 +66,7 @@ func decode(file []byte) (h *holdout, err error) {
 			}
 		}
 	}
-	if len(h.keys) != n || len(h.labels) != n || len(h.candidate) != n || len(h.champion) != n && len(h.champion) != 0 {
+	if h.keys.rows != n || len(h.labels) != n || len(h.candidate) != n || len(h.champion) != n && len(h.champion) != 0 {
 		return nil, churn.Errorf(op, churn.Invalid, "the columns of the scores are not of %d rows each", n)
 	}
 	h.sample, err = stat.New(h.labels, h.candidate)
@@ -94,7 +91,7 @@ func (h *holdout) column(chunk parquet.ColumnChunk, name string) (err error) {
 			var n int
 			n, err = reader.ReadValues(values)
 			h.take(name, values[:n])
-			if n == 0 && err == nil || max(len(h.keys), len(h.labels), len(h.candidate), len(h.champion)) > maxRows {
+			if n == 0 && err == nil || max(h.keys.rows, len(h.labels), len(h.candidate), len(h.champion)) > maxRows {
 				return errors.New("a page cannot be read")
 			}
 		}
@@ -109,7 +106,7 @@ func (h *holdout) take(name string, values []parquet.Value) {
 	for _, v := range values {
 		switch name {
 		case "__key":
-			h.keys = append(h.keys, string(v.ByteArray()))
+			h.keys.add(v.ByteArray())
 		case "label":
 			h.labels = append(h.labels, v.Int32() == 1)
 		case "candidate":
@@ -126,7 +123,7 @@ func (h *holdout) take(name string, values []parquet.Value) {
 // they are of the same rows; else nil.
 func (h *holdout) beside(other *holdout, champion bool) (*stat.Sample, error) {
 	switch {
-	case !slices.Equal(h.keys, other.keys) || !slices.Equal(h.labels, other.labels):
+	case !h.keys.equal(other.keys) || !slices.Equal(h.labels, other.labels):
 		return nil, nil
 	case !champion:
 		return other.sample, nil
@@ -157,15 +154,13 @@ func (s *shelf) score(ctx context.Context, e *judged, own *holdout, m *model) (*
 	if takes, makes := len(scorer.Features()), len(preprocessor.Features); takes != makes {
 		return nil, churn.Errorf(op, churn.Invalid, "the model of run %s takes %d features and its preprocessor makes %d", m.champion.GetRun(), takes, makes)
 	}
-	file, err := s.get(ctx, e.GetFeatures().GetTable(), maxTable)
+	s.reads.Add(1)
+	features, err := feature.FetchTable(ctx, s.store, e.GetFeatures().GetTable(), nil)
 	if err != nil {
 		return nil, err
 	}
-	features, err := feature.OpenTable(bytes.NewReader(file), int64(len(file)))
-	if err != nil {
-		return nil, err
-	}
-	var keys []string
+	defer features.Close()
+	keys := newKeys()
 	var scores []float64
 	for c, err := range features.Chunks(preprocessor, dataset.Holdout) {
 		if err != nil {
@@ -175,9 +170,12 @@ func (s *shelf) score(ctx context.Context, e *judged, own *holdout, m *model) (*
 		if err != nil {
 			return nil, err
 		}
-		keys, scores = append(keys, c.Keys...), append(scores, some...)
+		for _, key := range c.Keys {
+			keys.add([]byte(key))
+		}
+		scores = append(scores, some...)
 	}
-	if !slices.Equal(keys, own.keys) {
+	if !keys.equal(own.keys) {
 		return nil, churn.Errorf(op, churn.Invalid, "the features of run %s are not of the rows that its scores are of", e.run.ID)
 	}
 	return stat.New(own.labels, scores)

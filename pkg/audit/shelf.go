@@ -107,13 +107,18 @@ func (s *shelf) read(ctx context.Context, a *blob.Artifact) (*holdout, error) {
 		}
 	}
 	s.mu.Unlock()
-	t.once.Do(func() {
-		var file []byte
-		if file, t.err = s.get(ctx, a, maxScores); t.err == nil {
-			t.holdout, t.err = decode(file)
-		}
-	})
+	t.once.Do(func() { t.holdout, t.err = s.fetch(ctx, a) })
 	return t.holdout, t.err
+}
+
+func (s *shelf) fetch(ctx context.Context, a *blob.Artifact) (*holdout, error) {
+	s.reads.Add(1)
+	file, err := blob.Fetch(ctx, s.store, a, maxScores, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return decode(file, a.GetSize())
 }
 
 // ahead reads the next files that are needed where paths have parted, several at
