@@ -24,7 +24,8 @@ func (s *Sample) Calibration(bins int, level float64) ([]Bin, float64) {
 		all[i].Low, all[i].High = float64(i)/float64(len(all)), float64(i+1)/float64(len(all))
 	}
 	b := 0
-	for _, g := range s.groups {
+	for i := range s.ties {
+		g := s.group(i)
 		for b < len(all)-1 && g.score > all[b].High {
 			b++
 		}

@@ -12,7 +12,8 @@ type Confusion struct {
 func (s *Sample) Confusion(threshold float64) Confusion {
 	var c Confusion
 	cut := s.cut(threshold)
-	for i, g := range s.groups {
+	for i := range s.ties {
+		g := s.group(i)
 		if i < cut {
 			c.FalseNegatives += g.positives
 			c.TrueNegatives += g.negatives

@@ -28,7 +28,8 @@ func (s *Sample) Cheapest(falsePositive, falseNegative float64) (threshold, cost
 	optimum := falsePositive / (falsePositive + falseNegative)
 	passed, missed := s.negatives(), int64(0) // false positives and false negatives
 	cost = s.cost(passed, missed, falsePositive, falseNegative)
-	for i, g := range s.groups {
+	for i := range s.ties {
+		g := s.group(i)
 		passed, missed = passed-g.negatives, missed+g.positives
 		t, c := s.above(i), s.cost(passed, missed, falsePositive, falseNegative)
 		if cmp.Or(cmp.Compare(c, cost), cmp.Compare(math.Abs(t-optimum), math.Abs(threshold-optimum))) < 0 {
@@ -42,9 +43,9 @@ func (s *Sample) Cheapest(falsePositive, falseNegative float64) (threshold, cost
 // above the one, at most the other. Behind the last score there is 1, and behind
 // 1 the next number.
 func (s *Sample) above(i int) float64 {
-	score, next := s.groups[i].score, 1.0
-	if i+1 < len(s.groups) {
-		next = s.groups[i+1].score
+	score, next := s.group(i).score, 1.0
+	if i+1 < len(s.ties) {
+		next = s.group(i + 1).score
 	} else if score == 1 {
 		next = math.Nextafter(1, 2)
 	}

@@ -89,11 +89,11 @@ func (s *Sample) components(op string) (components, error) {
 	}
 	byRow := make([]float64, s.Len())
 	var pos, neg, pairs int64
-	start := 0
-	for _, g := range s.groups {
+	for i := range s.ties {
+		g := s.group(i)
 		below := float64(2*neg+g.negatives) / float64(2*negatives)
 		above := float64(2*(positives-pos)-g.positives) / float64(2*positives)
-		for _, row := range s.rows[start:g.end] {
+		for _, row := range s.rows[g.begin:g.end] {
 			if s.labels[row] {
 				byRow[row] = below
 			} else {
@@ -101,9 +101,12 @@ func (s *Sample) components(op string) (components, error) {
 			}
 		}
 		pairs += g.positives * (2*neg + g.negatives)
-		start, pos, neg = g.end, pos+g.positives, neg+g.negatives
+		pos, neg = pos+g.positives, neg+g.negatives
 	}
-	c := components{auc: float64(pairs) / (2 * float64(positives) * float64(negatives))}
+	c := components{
+		auc:       float64(pairs) / (2 * float64(positives) * float64(negatives)),
+		positives: make([]float64, 0, positives), negatives: make([]float64, 0, negatives),
+	}
 	for row, positive := range s.labels {
 		if positive {
 			c.positives = append(c.positives, byRow[row])

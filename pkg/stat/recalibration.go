@@ -43,7 +43,7 @@ const (
 // equations are well conditioned.
 type logistic struct {
 	x       []float64 // log odds of each group, less centre; ascending
-	groups  []group
+	of      *Sample
 	rows    float64
 	centre  float64
 	spread  float64 // standard deviation of the log odds
@@ -53,9 +53,9 @@ type logistic struct {
 }
 
 func (s *Sample) newLogistic() *logistic {
-	f := &logistic{x: make([]float64, len(s.groups)), groups: s.groups, rows: float64(s.Len())}
-	for i, g := range s.groups {
-		f.x[i] = logOdds(g.score)
+	f := &logistic{x: make([]float64, len(s.ties)), of: s, rows: float64(s.Len())}
+	for i := range f.x {
+		f.x[i] = logOdds(s.group(i).score)
 		f.centre += float64(f.weight(i) * f.x[i])
 	}
 	for i := range f.x {
@@ -77,7 +77,8 @@ func logOdds(score float64) float64 {
 
 // weight is the share of the rows that are in the group.
 func (f *logistic) weight(i int) float64 {
-	return float64(f.groups[i].positives+f.groups[i].negatives) / f.rows
+	g := f.of.group(i)
+	return float64(g.positives+g.negatives) / f.rows
 }
 
 // separated reports whether a threshold has all of one class on its one side and
@@ -85,7 +86,8 @@ func (f *logistic) weight(i int) float64 {
 // likelihood has no maximum (Albert and Anderson, Biometrika 71 (1984) 1–10).
 func (f *logistic) separated() bool {
 	lowest, highest := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}
-	for i, g := range f.groups {
+	for i := range f.x {
+		g := f.of.group(i)
 		for class, rows := range [2]int64{g.negatives, g.positives} {
 			if rows > 0 {
 				lowest[class], highest[class] = min(lowest[class], f.x[i]), max(highest[class], f.x[i])
@@ -113,8 +115,8 @@ func (f *logistic) fit() bool {
 func (f *logistic) step() (slope, level float64) {
 	var gx, g1, xx, x1, one float64
 	for i, x := range f.x {
-		p := sigmoid(f.slope*x + f.level)
-		residual := (float64(f.groups[i].positives) - float64(f.groups[i].positives+f.groups[i].negatives)*p) / f.rows
+		g, p := f.of.group(i), sigmoid(f.slope*x+f.level)
+		residual := (float64(g.positives) - float64(g.positives+g.negatives)*p) / f.rows
 		v := f.weight(i) * p * (1 - p)
 		gx += float64(residual * x)
 		g1 += residual
@@ -146,8 +148,8 @@ func (f *logistic) climb(slope, level float64) float64 {
 func (f *logistic) likelihood(slope, level float64) float64 {
 	var sum float64
 	for i, x := range f.x {
-		z := slope*x + level
-		sum -= float64(float64(f.groups[i].positives)*softplus(-z)) + float64(float64(f.groups[i].negatives)*softplus(z))
+		g, z := f.of.group(i), slope*x+level
+		sum -= float64(float64(g.positives)*softplus(-z)) + float64(float64(g.negatives)*softplus(z))
 	}
 	return sum / f.rows
 }

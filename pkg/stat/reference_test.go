@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -139,8 +140,8 @@ func compare(t *testing.T, s *Sample, want sklearnSample) {
 	wilson := Wilson(c.Right(), c.Rows(), 0.95)
 	near(t, "Wilson low", wilson.Low, want.Wilson[0], 1e-12)
 	near(t, "Wilson high", wilson.High, want.Wilson[1], 1e-12)
-	comparePoints(t, "ROC", s.ROC(), want.ROC)
-	comparePoints(t, "PR", s.PR(), want.PR)
+	comparePoints(t, "ROC", slices.Collect(s.ROC()), want.ROC)
+	comparePoints(t, "PR", slices.Collect(s.PR()), want.PR)
 	bins, _ := s.Calibration(10, 0.95)
 	var points []Point
 	for _, b := range bins {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/asfotec/churn/pkg/churn"
 )
@@ -15,17 +16,30 @@ type Sample struct {
 	positives int64
 
 	rows   []uint32  // row numbers by ascending score
-	groups []group   // runs of equal scores, ascending
+	ties   []tie     // runs of equal scores, ascending
 	loss   []float64 // log loss of rows[i]
 	square []float64 // squared error of rows[i]
 }
 
-// group is a run of rows with one score: rows[previous end:end].
+// tie is a run of rows with one score, rows[previous end:end], of which so many
+// are positive. There may be as many as rows: see group for what follows from it.
+type tie struct{ end, positives uint32 }
+
+// group is a run of rows with one score: rows[begin:end].
 type group struct {
-	end       int
-	score     float64
-	positives int64
-	negatives int64
+	begin, end           int
+	score                float64
+	positives, negatives int64
+}
+
+// group returns the i-th run of equal scores.
+func (s *Sample) group(i int) group {
+	g := group{end: int(s.ties[i].end), positives: int64(s.ties[i].positives)}
+	if i > 0 {
+		g.begin = int(s.ties[i-1].end)
+	}
+	g.score, g.negatives = s.scores[s.rows[g.begin]], int64(g.end-g.begin)-g.positives
+	return g
 }
 
 // New returns the sample of the given rows. The slices are kept, not copied.
@@ -74,21 +88,30 @@ func (s *Sample) sort() {
 		return cmp.Or(cmp.Compare(s.scores[a], s.scores[b]), cmp.Compare(a, b))
 	})
 	s.loss, s.square = make([]float64, n), make([]float64, n)
+	distinct := 0
 	for i, row := range s.rows {
 		score, positive := s.scores[row], s.labels[row]
 		s.loss[i], s.square[i] = logLoss(score, positive), squaredError(score, positive)
-		if i == 0 || score != s.groups[len(s.groups)-1].score {
-			s.groups = append(s.groups, group{score: score})
+		if s.begins(i) {
+			distinct++
 		}
-		g := &s.groups[len(s.groups)-1]
-		g.end = i + 1
-		if positive {
-			g.positives++
-		} else {
-			g.negatives++
+	}
+	s.ties = make([]tie, 0, distinct)
+	for i, row := range s.rows {
+		if s.begins(i) {
+			s.ties = append(s.ties, tie{})
+		}
+		t := &s.ties[len(s.ties)-1]
+		t.end = uint32(i + 1) //nolint:gosec // New has seen to it
+		if s.labels[row] {
+			t.positives++
 		}
 	}
 }
+
+// begins reports whether the i-th row by score has another score than the one
+// before.
+func (s *Sample) begins(i int) bool { return i == 0 || s.scores[s.rows[i]] != s.scores[s.rows[i-1]] }
 
 // logLoss is the negative log likelihood of one row, with the score clipped
 // as sklearn.metrics.log_loss clips float64.
@@ -119,8 +142,7 @@ func (s *Sample) Metrics(threshold float64) Metrics {
 
 // cut returns the number of the first group that is classified as positive.
 func (s *Sample) cut(threshold float64) int {
-	i, _ := slices.BinarySearchFunc(s.groups, threshold, func(g group, t float64) int { return cmp.Compare(g.score, t) })
-	return i
+	return sort.Search(len(s.ties), func(i int) bool { return s.group(i).score >= threshold })
 }
 
 // metrics is the one pass behind every metric. counts says how often each row
@@ -141,12 +163,12 @@ func (s *Sample) metrics(counts []uint32, positives int64, cut int) Metrics {
 		loss, square   float64
 		i              int
 	)
-	for g := range s.groups {
+	for g := range s.ties {
 		if g == cut {
 			missed, passed = pos, neg
 		}
 		var groupPos, groupAll int64
-		for end := s.groups[g].end; i < end; i++ {
+		for end := int(s.ties[g].end); i < end; i++ {
 			row := s.rows[i]
 			c := counts[row]
 			groupAll += int64(c)
@@ -161,7 +183,7 @@ func (s *Sample) metrics(counts []uint32, positives int64, cut int) Metrics {
 		pos, neg = pos+groupPos, neg+groupNeg
 		gap = max(gap, pos*negatives-neg*positives, neg*positives-pos*negatives)
 	}
-	if cut == len(s.groups) {
+	if cut == len(s.ties) {
 		missed, passed = pos, neg
 	}
 	c := Confusion{

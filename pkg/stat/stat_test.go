@@ -77,7 +77,7 @@ func TestRankMetricsAgreeWithGonum(t *testing.T) {
 			t.Fatalf("KS = %v, want %v", got, want)
 		}
 		var x, y []float64
-		for _, p := range s.ROC() {
+		for p := range s.ROC() {
 			x, y = append(x, p.X), append(y, p.Y)
 		}
 		if got, want := s.Metrics(0.5)[AUC], integrate.Trapezoidal(x, y); math.Abs(got-want) > 1e-14 {

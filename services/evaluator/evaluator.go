@@ -61,8 +61,13 @@ func (v *Evaluator) evaluate(ctx context.Context, e event.Event, trained *eventv
 		return nil, err
 	}
 	champion := pinned.message()
+	in, err := v.read(ctx, trained, pinned)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
 	stage.Report(ctx, stage.Progress{Activity: "scoring the hold-out", Total: steps})
-	scored, err := v.score(ctx, trained, pinned)
+	scored, err := v.score(ctx, trained, in, champion)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +77,7 @@ func (v *Evaluator) evaluate(ctx context.Context, e event.Event, trained *eventv
 		return nil, err
 	}
 	stage.Report(ctx, stage.Progress{Activity: "writing the report", Done: 2, Total: steps})
+	defer files.close()
 	written, err := v.write(ctx, folder, files)
 	if err != nil {
 		return nil, err
@@ -106,7 +112,7 @@ func payload(e event.Event) (*eventv1.ModelTrained, error) {
 }
 
 // judge makes the document and every file.
-func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) (*evaluation.Document, *files, error) {
+func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.ModelTrained, champion *eventv1.Champion, s *scored) (_ *evaluation.Document, _ *files, err error) {
 	d := v.document(run, trained, champion, s)
 	if err := v.examine(d, s); err != nil {
 		return nil, nil, err
@@ -116,6 +122,11 @@ func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.Mode
 		all = append(all, championSeries(s.champion, d.Champion.Calibration.Bins))
 	}
 	out := &files{}
+	defer func() {
+		if err != nil {
+			out.close()
+		}
+	}()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return judge(ctx, d, s.candidate, s.champion) })
 	group.Go(func() (err error) { out.scores, err = s.table(); return err })
@@ -128,7 +139,6 @@ func (v *Evaluator) judge(ctx context.Context, run string, trained *eventv1.Mode
 	if warning := tooFew(d.Comparison, trained.GetPlan().GetGate()); warning != "" {
 		d.Warnings = append(d.Warnings, warning)
 	}
-	var err error
 	if out.evaluation, err = jsonfile.Encode(d); err != nil {
 		return nil, nil, err
 	}

@@ -103,11 +103,11 @@ func checkSlice(t *testing.T, got evaluation.Slice, rows []scoreRow) {
 func TestSlicesThatAreTooSmall(t *testing.T) {
 	s := scoredRows(t, 300)
 	by := dataset.Slices{MinRows: 100, MinOfEachClass: 10}
-	few := slice{"c", "few", []int{0, 1, 2}}
+	few := slice{"c", "few", []uint32{0, 1, 2}}
 	var negative slice
 	for i, positive := range s.labels {
 		if !positive {
-			negative.rows = append(negative.rows, i)
+			negative.rows = append(negative.rows, uint32(i))
 		}
 	}
 	for want, of := range map[string]slice{"fewer than 100 rows": few, "fewer than 10 rows of one class": negative} {

@@ -768,8 +768,8 @@ func TestOverlap(t *testing.T) {
 		"another key":         {of(base, "number"), "split by number and not by id"},
 		"hardly any hold-out": {of(dataset.Split{Test: 1e-12, Validation: 0.15}, "id"), fmt.Sprintf("%d of these %d rows", len(keys), len(keys))},
 	} {
-		got := overlap(of(base, "id"), c.champion, keys)
-		if (got == "") != (c.say == "") || !strings.Contains(got, c.say) {
+		got, err := overlap(of(base, "id"), c.champion, keySeq(keys))
+		if err != nil || (got == "") != (c.say == "") || !strings.Contains(got, c.say) {
 			t.Errorf("%s: warning %q, want one of %q", name, got, c.say)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"image/png"
+	"iter"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -179,7 +180,7 @@ func guide(x1, y1, x2, y2 float64) plot.Plotter {
 	}
 }
 
-func addCurve(p *plot.Plot, name string, style draw.LineStyle, points []stat.Point) error {
+func addCurve(p *plot.Plot, name string, style draw.LineStyle, points iter.Seq[stat.Point]) error {
 	var xys plotter.XYs
 	for _, q := range thin(points) {
 		xys = append(xys, plotter.XY{X: q.X, Y: q.Y})
@@ -196,14 +197,19 @@ func addCurve(p *plot.Plot, name string, style draw.LineStyle, points []stat.Poi
 
 // thin drops points that lie within a pixel of the one before, so that a plot
 // of a million rows costs what one of a thousand does. The ends stay.
-func thin(points []stat.Point) []stat.Point {
+func thin(points iter.Seq[stat.Point]) (out []stat.Point) {
 	const pixel = 1 / float64(plotSide/vg.Inch*plotDPI)
-	out := points[:1:1]
-	for i, p := range points[1:] {
-		last := out[len(out)-1]
-		if i == len(points)-2 || math.Abs(p.X-last.X) >= pixel || math.Abs(p.Y-last.Y) >= pixel {
+	var end stat.Point
+	kept := false
+	for p := range points {
+		kept = len(out) == 0 || math.Abs(p.X-out[len(out)-1].X) >= pixel || math.Abs(p.Y-out[len(out)-1].Y) >= pixel
+		if kept {
 			out = append(out, p)
 		}
+		end = p
+	}
+	if !kept {
+		out = append(out, end)
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package evaluator
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -14,19 +13,19 @@ import (
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
 	"github.com/asfotec/churn/pkg/profile"
 	"github.com/asfotec/churn/pkg/shap"
+	"github.com/asfotec/churn/pkg/stage"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 // The most bytes that an artifact may have; a model and a preprocessor have
 // limits of their own.
 const (
-	tableLimit  = 1 << 30
 	scoresLimit = 64 << 20
 	imageLimit  = 8 << 20
 	smallLimit  = 1 << 20
 )
 
-// input is what an evaluation reads.
+// input is what an evaluation reads. Close it.
 type input struct {
 	table               *feature.Table
 	candidate, champion *scorer         // champion is nil if there is none
@@ -39,11 +38,22 @@ type input struct {
 	warnings                 []string
 }
 
+func (in *input) close() {
+	if in.table != nil {
+		_ = in.table.Close()
+	}
+}
+
 // read reads every artifact, all at once.
-func (v *Evaluator) read(ctx context.Context, trained *eventv1.ModelTrained, pinned *pinnedChampion) (*input, error) {
+func (v *Evaluator) read(ctx context.Context, trained *eventv1.ModelTrained, pinned *pinnedChampion) (_ *input, err error) {
 	in, champion := &input{}, pinned.message()
+	defer func() {
+		if err != nil {
+			in.close()
+		}
+	}()
 	features, candidate := trained.GetFeatures(), trained.GetCandidate()
-	err := atOnce(
+	err = atOnce(
 		func() (err error) { in.table, err = v.readTable(ctx, features.GetTable()); return err },
 		func() (err error) {
 			in.candidate, err = v.readScorer(ctx, candidate.GetModel(), features.GetPreprocessor())
@@ -98,11 +108,9 @@ func (in *input) sameTarget() error {
 }
 
 func (v *Evaluator) readTable(ctx context.Context, a *blob.Artifact) (*feature.Table, error) {
-	file, err := v.store.Get(ctx, a, tableLimit)
-	if err != nil {
-		return nil, err
-	}
-	return feature.OpenTable(bytes.NewReader(file), int64(len(file)))
+	return feature.FetchTable(ctx, v.store, a, func(bytes int64) {
+		stage.Report(ctx, stage.Progress{Activity: "reading the features", Done: bytes, Total: a.GetSize()})
+	})
 }
 
 func (v *Evaluator) readContributions(ctx context.Context, a *blob.Artifact) (*shap.Document, error) {

@@ -20,20 +20,15 @@ type scorer struct {
 }
 
 // score scores the hold-out by candidate and champion, if the candidate's scorer
-// agrees with the trainer's.
-func (v *Evaluator) score(ctx context.Context, trained *eventv1.ModelTrained, pinned *pinnedChampion) (*scored, error) {
-	champion := pinned.message()
-	in, err := v.read(ctx, trained, pinned)
-	if err != nil {
-		return nil, err
-	}
+// agrees with the trainer's. What it returns reads on in the input.
+func (v *Evaluator) score(ctx context.Context, trained *eventv1.ModelTrained, in *input, champion *eventv1.Champion) (*scored, error) {
 	out := &scored{
 		importances: in.importances, contributions: in.contributions, warnings: append([]string{}, in.warnings...),
 		spec: in.spec, profile: in.profile, championProfile: in.championProfile,
 	}
 	var candidate, former, validation *part
 	var sliceWarnings []string
-	err = atOnce(
+	err := atOnce(
 		func() (err error) {
 			out.parity, err = in.candidate.parity(ctx, in.table, in.reference, v.config.Tolerance)
 			return err
@@ -78,13 +73,17 @@ func (v *Evaluator) score(ctx context.Context, trained *eventv1.ModelTrained, pi
 // take takes in the scores of the hold-out; former is the champion's, nil if
 // there is none.
 func (s *scored) take(in *input, candidate, former *part) (err error) {
-	s.keys, s.labels = candidate.keys, candidate.labels
+	s.keys, s.labels = in.table.Keys(dataset.Holdout), candidate.labels
 	s.scores, s.unseen = candidate.scores, candidate.unseen
 	if s.candidate, err = stat.New(s.labels, s.scores); err != nil || former == nil {
 		return err
 	}
 	s.championScores, s.championUnseen = former.scores, former.unseen
-	if warning := overlap(in.candidate.preprocessor, in.champion.preprocessor, s.keys); warning != "" {
+	warning, err := overlap(in.candidate.preprocessor, in.champion.preprocessor, s.keys)
+	if err != nil {
+		return err
+	}
+	if warning != "" {
 		s.warnings = append(s.warnings, warning)
 	}
 	s.champion, err = stat.New(s.labels, s.championScores)
@@ -93,7 +92,6 @@ func (s *scored) take(in *input, candidate, former *part) (err error) {
 
 // part is a part of the rows in file order, as one scorer sees it.
 type part struct {
-	keys   []string
 	labels []bool
 	scores []float64
 	unseen map[string]int64
@@ -109,7 +107,7 @@ func (s *scorer) score(ctx context.Context, table *feature.Table, of dataset.Par
 		if err != nil {
 			return nil, err
 		}
-		h.keys, h.scores = append(h.keys, c.Keys...), append(h.scores, scores...)
+		h.scores = append(h.scores, scores...)
 		for _, label := range c.Labels {
 			h.labels = append(h.labels, label == 1)
 		}

@@ -1,10 +1,11 @@
 package evaluator
 
 import (
-	"bytes"
+	"iter"
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/evaluation"
@@ -16,7 +17,7 @@ import (
 // scored is the hold-out with its scores, in file order, and what came to
 // light on the way.
 type scored struct {
-	keys                   []string
+	keys                   iter.Seq2[string, error] // read anew each time: they are long
 	labels                 []bool
 	candidate, champion    *stat.Sample // champion is nil if there is none
 	scores, championScores []float64
@@ -41,25 +42,46 @@ type scoreRow struct {
 	Champion  *float64 `parquet:"champion,optional"`
 }
 
-// table returns scores.parquet.
-func (s *scored) table() ([]byte, error) {
-	rows := make([]scoreRow, len(s.keys))
-	for i, key := range s.keys {
-		rows[i] = scoreRow{Key: key, Candidate: s.scores[i]}
-		if s.labels[i] {
-			rows[i].Label = 1
+// rowsPerGroup is how many rows of scores.parquet are held at a time.
+const rowsPerGroup = 64 << 10
+
+// table writes scores.parquet to a temporary file.
+func (s *scored) table() (_ *blob.Temporary, err error) {
+	const op = "evaluator.table"
+	file, err := blob.NewTemporary()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
 		}
-		if s.champion != nil {
-			rows[i].Champion = &s.championScores[i]
+	}()
+	w := parquet.NewGenericWriter[scoreRow](file, parquet.Compression(&parquet.Snappy))
+	row := 0
+	for key, err := range s.keys {
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.Write([]scoreRow{s.row(row, key)}); err != nil {
+			return nil, churn.E(op, churn.Internal, err)
+		}
+		if row++; row%rowsPerGroup == 0 {
+			if err := w.Flush(); err != nil {
+				return nil, churn.E(op, churn.Internal, err)
+			}
 		}
 	}
-	var out bytes.Buffer
-	w := parquet.NewGenericWriter[scoreRow](&out, parquet.Compression(&parquet.Snappy))
-	if _, err := w.Write(rows); err != nil {
-		return nil, churn.E("evaluator.table", churn.Internal, err)
+	return file, churn.E(op, churn.Internal, w.Close())
+}
+
+func (s *scored) row(i int, key string) scoreRow {
+	out := scoreRow{Key: key, Candidate: s.scores[i]}
+	if s.labels[i] {
+		out.Label = 1
 	}
-	if err := w.Close(); err != nil {
-		return nil, churn.E("evaluator.table", churn.Internal, err)
+	if s.champion != nil {
+		out.Champion = &s.championScores[i]
 	}
-	return out.Bytes(), nil
+	return out
 }

@@ -17,7 +17,7 @@ const maxValues = 50
 // slice is the hold-out rows with one value in one column.
 type slice struct {
 	column, value string
-	rows          []int // of the hold-out, in file order
+	rows          []uint32 // of the hold-out, in file order
 }
 
 // readSlices divides the hold-out as the spec asks: columns in its order, values
@@ -44,7 +44,7 @@ func divide(column string, groups *feature.Groups) []slice {
 	}
 	for row, of := range groups.Of {
 		if of >= 0 {
-			out[of].rows = append(out[of].rows, row)
+			out[of].rows = append(out[of].rows, uint32(row)) //nolint:gosec // a sample has no more
 		}
 	}
 	slices.SortFunc(out, func(a, b slice) int { return cmp.Compare(a.value, b.value) })
@@ -92,7 +92,7 @@ func judgeSlice(of slice, s *scored, by dataset.Slices, level float64) (evaluati
 	return out, err
 }
 
-func pick[T any](from []T, rows []int) []T {
+func pick[T any](from []T, rows []uint32) []T {
 	out := make([]T, len(rows))
 	for i, row := range rows {
 		out[i] = from[row]

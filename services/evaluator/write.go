@@ -3,6 +3,7 @@ package evaluator
 import (
 	"bytes"
 	"context"
+	"io"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -25,9 +26,17 @@ func (f folder) key(name string) string {
 	return churn.ArtifactKey(f.run, churn.Evaluator, "round-"+strconv.Itoa(int(f.round)), name)
 }
 
-// files are the artifacts' bytes.
+// files are the artifacts' bytes. Close them.
 type files struct {
-	evaluation, scores, roc, pr, calibration, report []byte
+	evaluation, roc, pr, calibration, report []byte
+
+	scores *blob.Temporary
+}
+
+func (f *files) close() {
+	if f.scores != nil {
+		_ = f.scores.Close()
+	}
 }
 
 const (
@@ -43,18 +52,18 @@ func (v *Evaluator) write(ctx context.Context, in folder, f *files) (*eventv1.Ev
 	group, ctx := errgroup.WithContext(ctx)
 	for _, put := range []struct {
 		name, media string
-		body        []byte
+		body        io.ReadSeeker
 		to          **blob.Artifact
 	}{
-		{churn.EvaluationJSON, mediaJSON, f.evaluation, &out.Evaluation},
+		{churn.EvaluationJSON, mediaJSON, bytes.NewReader(f.evaluation), &out.Evaluation},
 		{churn.ScoresTable, mediaParquet, f.scores, &out.Scores},
-		{churn.ROCPlot, mediaPNG, f.roc, &out.RocPlot},
-		{churn.PRPlot, mediaPNG, f.pr, &out.PrPlot},
-		{churn.CalibrationPlot, mediaPNG, f.calibration, &out.CalibrationPlot},
-		{churn.ReportHTML, mediaHTML, f.report, &out.Report},
+		{churn.ROCPlot, mediaPNG, bytes.NewReader(f.roc), &out.RocPlot},
+		{churn.PRPlot, mediaPNG, bytes.NewReader(f.pr), &out.PrPlot},
+		{churn.CalibrationPlot, mediaPNG, bytes.NewReader(f.calibration), &out.CalibrationPlot},
+		{churn.ReportHTML, mediaHTML, bytes.NewReader(f.report), &out.Report},
 	} {
 		group.Go(func() (err error) {
-			*put.to, err = v.store.Put(ctx, in.key(put.name), put.media, bytes.NewReader(put.body))
+			*put.to, err = v.store.Put(ctx, in.key(put.name), put.media, put.body)
 			return err
 		})
 	}
