@@ -77,7 +77,7 @@ var settings = []setting{
 		func(c *Config) value { return (*text)(&c.StateDir) }},
 	{"CHURN_CONCURRENCY", "concurrency", "4", "partitions that a stage handles at a time", false,
 		func(c *Config) value { return number{&c.Concurrency, 1, 1024} }},
-	{"CHURN_TIMEOUT", "stage-timeout", "15m", "longest that a stage may take over one event", false,
+	{"CHURN_TIMEOUT", "stage-timeout", "15m", "longest that a stage may be without progress on an event: more is an attempt that failed", false,
 		func(c *Config) value { return (*duration)(&c.Timeout) }},
 	{"CHURN_WORKER_MEMORY", "worker-memory", "0", "MiB that the trainer's LightGBM may allocate: more is an attempt that failed; 0 for as many as there are", false,
 		func(c *Config) value { return number{&c.WorkerMemory, 0, 1 << 30} }},

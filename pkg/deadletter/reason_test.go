@@ -18,11 +18,11 @@ func letterThatSays(message string) deadletter.Letter {
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	for message, want := range map[string]string{
-		`dataset.Read: line 3: Churn is "Maybe": it must be "Yes" or "No"`:              `dataset.Read: line N: Churn is "…": it must be "…" or "…"`,
-		`s3.Stat: s3://churn/datasets/none.csv: it is not there`:                        `s3.Stat: URI: it is not there`,
-		`run 3f2a9c10-8c4b-5d0e-9f00-0123456789ab has no plan`:                          `run ID has no plan`,
-		`the SHA-256 is 0123456789abcdef0123456789abcdef, not fedcba9876543210fedcba98`: `the SHA-N is DIGEST, not DIGEST`,
-		`not done within 15m0s (CHURN_TIMEOUT): 0.25 of 1e-6 at 2026-01-31T12:00:00.5Z`: `not done within TIME (CHURN_TIMEOUT): N of N at TIME`,
+		`dataset.Read: line 3: Churn is "Maybe": it must be "Yes" or "No"`:                 `dataset.Read: line N: Churn is "…": it must be "…" or "…"`,
+		`s3.Stat: s3://churn/datasets/none.csv: it is not there`:                           `s3.Stat: URI: it is not there`,
+		`run 3f2a9c10-8c4b-5d0e-9f00-0123456789ab has no plan`:                             `run ID has no plan`,
+		`the SHA-256 is 0123456789abcdef0123456789abcdef, not fedcba9876543210fedcba98`:    `the SHA-N is DIGEST, not DIGEST`,
+		`no progress within 15m0s (CHURN_TIMEOUT): 0.25 of 1e-6 at 2026-01-31T12:00:00.5Z`: `no progress within TIME (CHURN_TIMEOUT): N of N at TIME`,
 		"a\nb\x1b[31mc\tin utf8":      "a b [31mc in utf8",
 		`an escape "\"" and more "x"`: `an escape "…" and more "…"`,
 		"":                            "",

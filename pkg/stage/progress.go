@@ -2,8 +2,8 @@ package stage
 
 import "context"
 
-// Progress is what a handler says about how far it is. It is telemetry:
-// nothing is derived from it.
+// Progress is what a handler says about how far it is. It is telemetry: nothing
+// is derived from it, but that the handler does not hang (Deadline).
 type Progress struct {
 	Activity string // what is being done, in words: "training"
 	Done     int64
@@ -15,9 +15,13 @@ type Progress struct {
 
 type progressKey struct{}
 
-// WithProgress returns a context whose Report calls f. f must not block.
+// WithProgress returns a context whose Report calls f, after whoever is called
+// already. f must not block.
 func WithProgress(ctx context.Context, f func(Progress)) context.Context {
-	return context.WithValue(ctx, progressKey{}, f)
+	return context.WithValue(ctx, progressKey{}, func(p Progress) {
+		Report(ctx, p)
+		f(p)
+	})
 }
 
 // Report says how far the handler is, if anyone listens.

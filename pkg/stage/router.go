@@ -34,7 +34,7 @@ type Options struct {
 	Prefix string     // of topics and groups
 
 	Concurrency int           // partitions handled at a time; 4
-	Timeout     time.Duration // for one attempt at one event; 15 min
+	Timeout     time.Duration // for an attempt to make some progress; 15 min
 
 	InPlace Backoff       // 6 attempts, from 100 ms; an Ordered stage's are unlimited
 	Delay   time.Duration // in the retry topic, the same for every record; 15 s

@@ -548,6 +548,33 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
+// However long a handler takes, it goes on as long as it gets on.
+func TestDeadlineOfALongTraining(t *testing.T) {
+	simulate(t, func(w *world) {
+		attempts := 0
+		_, stop := w.start(featurizer(func(ctx context.Context, e event.Event) ([]event.Event, error) {
+			attempts++
+			for done := range int64(10) {
+				select {
+				case <-time.After(14 * time.Minute):
+					stage.Report(ctx, stage.Progress{Activity: "training", Done: done + 1, Total: 10})
+				case <-ctx.Done():
+					return nil, churn.E("test.Train", churn.Transient, ctx.Err())
+				}
+			}
+			return answer(ctx, e)
+		}))
+		defer stop()
+		w.publish(w.record(request("1")))
+		w.pass(3 * time.Hour)
+		w.committed(in, 1)
+		w.count(out, 2)
+		if attempts != 1 {
+			t.Errorf("%d attempts", attempts)
+		}
+	})
+}
+
 // As long as the dead letter cannot be written, the record is not committed; the
 // stage says that it is stuck.
 func TestDeadLetterThatCannotBeWritten(t *testing.T) {

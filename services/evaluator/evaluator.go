@@ -66,7 +66,7 @@ func (v *Evaluator) evaluate(ctx context.Context, e event.Event, trained *eventv
 		return nil, err
 	}
 	defer in.close()
-	stage.Report(ctx, stage.Progress{Activity: "scoring the hold-out", Total: steps})
+	stage.Report(ctx, stage.Progress{Activity: scoring, Total: trained.GetFeatures().GetHoldoutRows()})
 	scored, err := v.score(ctx, trained, in, champion)
 	if err != nil {
 		return nil, err
@@ -99,8 +99,12 @@ func (v *Evaluator) evaluate(ctx context.Context, e event.Event, trained *eventv
 	return []event.Event{e.Reply(churn.Evaluator, churn.ModelEvaluated, 0, trained.GetPlan().GetModel(), evaluated)}, nil
 }
 
-// steps is how many units of progress an evaluation has.
-const steps = 3
+// scoring is what is being done until the rows are scored; then steps are the units
+// of progress.
+const (
+	scoring = "scoring the hold-out"
+	steps   = 3
+)
 
 // payload returns the event's message, validated.
 func payload(e event.Event) (*eventv1.ModelTrained, error) {

@@ -854,7 +854,7 @@ func TestCancelled(t *testing.T) {
 
 func TestProgressAndTracking(t *testing.T) {
 	s, f := newSetting(), whole(t)
-	e, _ := s.event(t, "a", f, train(t, f, params(7), dataset.Validation))
+	e, m := s.event(t, "a", f, train(t, f, params(7), dataset.Validation))
 	var reports []stage.Progress
 	out, err := s.Handle(stage.WithProgress(t.Context(), func(p stage.Progress) { reports = append(reports, p) }), e)
 	if err != nil {
@@ -865,7 +865,11 @@ func TestProgressAndTracking(t *testing.T) {
 		t.Errorf("the last report is %+v", last)
 	}
 	for i, r := range reports[1:] {
-		if r.Done <= reports[i].Done || r.Total != last.Total {
+		want := last.Total
+		if r.Activity == scoring {
+			want = m.GetFeatures().GetHoldoutRows()
+		}
+		if r.Activity == reports[i].Activity && r.Done <= reports[i].Done || r.Total != want {
 			t.Errorf("report %+v after %+v", r, reports[i])
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
+	"github.com/asfotec/churn/pkg/stage"
 	"github.com/asfotec/churn/pkg/stat"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -34,18 +35,20 @@ func (v *Evaluator) score(ctx context.Context, trained *eventv1.ModelTrained, in
 			return err
 		},
 		func() (err error) {
-			candidate, err = in.candidate.score(ctx, in.table, dataset.Holdout)
+			candidate, err = in.candidate.score(ctx, in.table, dataset.Holdout, func(rows int) {
+				stage.Report(ctx, stage.Progress{Activity: scoring, Done: int64(rows), Total: trained.GetFeatures().GetHoldoutRows()})
+			})
 			return err
 		},
 		func() (err error) {
 			if champion != nil {
-				former, err = in.champion.score(ctx, in.table, dataset.Holdout)
+				former, err = in.champion.score(ctx, in.table, dataset.Holdout, func(int) {})
 			}
 			return ofChampion(champion, err)
 		},
 		func() (err error) {
 			if in.spec.Cost != nil {
-				validation, err = in.candidate.score(ctx, in.table, dataset.Validation)
+				validation, err = in.candidate.score(ctx, in.table, dataset.Validation, func(int) {})
 			}
 			return err
 		},
@@ -97,7 +100,8 @@ type part struct {
 	unseen map[string]int64
 }
 
-func (s *scorer) score(ctx context.Context, table *feature.Table, of dataset.Part) (*part, error) {
+// score scores the part, and tells how many rows it has scored.
+func (s *scorer) score(ctx context.Context, table *feature.Table, of dataset.Part, tell func(rows int)) (*part, error) {
 	h := &part{unseen: map[string]int64{}}
 	for c, err := range table.Chunks(s.preprocessor, of) {
 		if err != nil {
@@ -114,6 +118,7 @@ func (s *scorer) score(ctx context.Context, table *feature.Table, of dataset.Par
 		for column, rows := range c.Unseen {
 			h.unseen[column] += rows
 		}
+		tell(len(h.scores))
 	}
 	return h, nil
 }

@@ -28,7 +28,7 @@ func (t *Trainer) crossValidate(ctx context.Context, ready *eventv1.FeaturesRead
 	params := lightgbm.ParamsOf(settings(ready))
 	out := make([]float64, n)
 	for f := range n {
-		data := in.fold(f, split)
+		data := told(ctx, in.fold(f, split))
 		result, err := t.pool.Train(ctx, params, lightgbm.Options{
 			Threads:  t.threads(data.Rows[lightgbm.Train]),
 			Progress: progress(ctx, fmt.Sprintf("training fold %d of %d", f+1, n), params),

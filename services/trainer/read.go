@@ -91,6 +91,24 @@ func (in *input) chunks() iter.Seq2[lightgbm.Chunk, error] {
 	}
 }
 
+// told reports the rows as LightGBM takes them: of many, that alone takes minutes.
+func told(ctx context.Context, d lightgbm.Data) lightgbm.Data {
+	chunks, total := d.Chunks, int64(d.Rows[lightgbm.Train]+d.Rows[lightgbm.Validation])
+	d.Chunks = func() iter.Seq2[lightgbm.Chunk, error] {
+		return func(yield func(lightgbm.Chunk, error) bool) {
+			done := int64(0)
+			for c, err := range chunks() {
+				if !yield(c, err) {
+					return
+				}
+				done += int64(len(c.Y))
+				stage.Report(ctx, stage.Progress{Activity: "reading rows", Done: done, Total: total})
+			}
+		}
+	}
+	return d
+}
+
 // keep keeps what is needed of the first validation rows when the model is there.
 func (in *input) keep(c feature.Chunk) {
 	in.reference = append(in.reference, c.Rows[:min(len(c.Rows), scoreRows-len(in.reference))]...)

@@ -132,7 +132,7 @@ func progress(ctx context.Context, activity string, params lightgbm.Params) func
 // train trains with the trial's settings and reports each iteration.
 func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *input) (*lightgbm.Result, error) {
 	params := lightgbm.ParamsOf(settings(ready))
-	data := in.data()
+	data := told(ctx, in.data())
 	start := time.Now() //nolint:forbidigo // for the log
 	training, end := obs.Span(ctx, "train", trace.WithAttributes(attribute.Int("churn.rows", data.Rows[lightgbm.Train])))
 	result, err := t.pool.Train(training, params, lightgbm.Options{

@@ -649,7 +649,7 @@ func TestCancelled(t *testing.T) {
 	s := newSetting(t, whole(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := s.Handle(stage.WithProgress(ctx, func(p stage.Progress) {
-		if p.Done == 3 {
+		if p.Activity == "training" && p.Done == 3 {
 			cancel()
 		}
 	}), s.event)
