@@ -3,13 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -166,13 +160,13 @@ func (f *requestFlags) event(ctx context.Context, a *app, store blob.Store) (eve
 	if err := f.overrides.storePolicy(ctx, a, store); err != nil {
 		return event.Event{}, err
 	}
-	dataset, err := upload(ctx, store, "--data", a.path(f.data), "text/csv", churn.DatasetKey)
+	dataset, err := a.upload(ctx, store, "--data", a.path(f.data), "text/csv", churn.DatasetKey)
 	if err != nil {
 		return event.Event{}, err
 	}
 	var spec *blob.Artifact
 	if f.spec != "" {
-		if spec, err = upload(ctx, store, "--spec", a.path(f.spec), mediaYAML, churn.SpecKey); err != nil {
+		if spec, err = a.upload(ctx, store, "--spec", a.path(f.spec), mediaYAML, churn.SpecKey); err != nil {
 			return event.Event{}, err
 		}
 	}
@@ -191,30 +185,4 @@ func (f *requestFlags) event(ctx context.Context, a *app, store blob.Store) (eve
 			GitSha: f.gitSHA, RequestedBy: f.requestedBy, Reason: f.reason,
 		},
 	}, nil
-}
-
-func isURI(path string) bool { return strings.HasPrefix(path, "s3://") }
-
-// upload puts a local file into the store under its digest, so that the same
-// file is stored once. A URI is left to the featurizer.
-func upload(ctx context.Context, store blob.Store, flag, path, mediaType string, key func(string) string) (*blob.Artifact, error) {
-	if isURI(path) {
-		if _, err := store.Key(path); err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
-		}
-		return &blob.Artifact{Uri: path, MediaType: mediaType}, nil
-	}
-	file, err := os.Open(filepath.Clean(path))
-	if err != nil {
-		return nil, usageErrorf("%s: %w", flag, err)
-	}
-	defer file.Close()
-	digest := sha256.New()
-	if _, err := io.Copy(digest, file); err != nil {
-		return nil, usageErrorf("%s: %w", flag, err)
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return store.Put(ctx, key(hex.EncodeToString(digest.Sum(nil))), mediaType, file)
 }
