@@ -41,22 +41,27 @@ func Write(w io.Writer, seed uint64, rows int) error {
 	line := func(values []string) { _, _ = out.WriteString(strings.Join(values, ",") + "\n") }
 	line(Columns)
 	d := newDice(seed)
-	ids := make(map[string]bool)
+	ids := make(map[int]struct{})
 	for range rows {
 		line(newCustomer(d, newID(d, ids)).record())
 	}
 	return out.Flush()
 }
 
-// newID draws an ID of the form 1234-ABCDE that is not in taken, and adds it.
-func newID(d dice, taken map[string]bool) string {
+// newID draws an ID of the form 1234-ABCDE whose number is not in taken, and adds
+// that: of a row, nothing but this number is held.
+func newID(d dice, taken map[int]struct{}) string {
+	const letters = 26
 	for {
-		id := fmt.Sprintf("%04d-", d.below(10_000))
+		number := d.below(10_000)
+		id := fmt.Sprintf("%04d-", number)
 		for range 5 {
-			id += string(rune('A' + d.below(26)))
+			letter := d.below(letters)
+			id += string(rune('A' + letter))
+			number = number*letters + letter
 		}
-		if !taken[id] {
-			taken[id] = true
+		if _, there := taken[number]; !there {
+			taken[number] = struct{}{}
 			return id
 		}
 	}
