@@ -16,7 +16,8 @@ import (
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
-// maxArtifact is the largest artifact that is copied to a folder.
+// maxArtifact is the largest artifact that is copied to a folder, and the largest
+// file that is made one: what S3 takes in one PUT.
 const maxArtifact = 5 << 30
 
 // runDetail is what `churnctl show` and `churnctl retrain` say of a run, and

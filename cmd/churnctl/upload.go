@@ -32,7 +32,15 @@ func (a *app) upload(ctx context.Context, store blob.Store, flag, path, mediaTyp
 		return nil, usageErrorf("%s: %w", flag, err)
 	}
 	defer file.Close()
-	shown, done := a.showReading(file)
+	info, err := file.Stat()
+	if err != nil {
+		return nil, usageErrorf("%s: %w", flag, err)
+	}
+	if info.Size() > maxArtifact {
+		return nil, usageErrorf("%s: %s has %d bytes, and S3 takes %d in one PUT: copy it into the bucket by other means (`mc cp`, `aws s3 cp`) and give its s3:// URI",
+			flag, path, info.Size(), int64(maxArtifact))
+	}
+	shown, done := a.showReading(file, info.Size())
 	defer done()
 	digest := sha256.New()
 	if _, err := io.Copy(digest, shown); err != nil {
@@ -54,12 +62,11 @@ const (
 
 // showReading returns the file such that people see how far an upload is, if it is
 // a long one, and what takes that off the screen.
-func (a *app) showReading(file *os.File) (io.ReadSeeker, func()) {
-	info, err := file.Stat()
-	if err != nil || info.Size() < longUpload || a.json() || !a.terminal {
+func (a *app) showReading(file *os.File, size int64) (io.ReadSeeker, func()) {
+	if size < longUpload || a.json() || !a.terminal {
 		return file, func() {}
 	}
-	bar := progressbar.NewOptions64(readings*info.Size(),
+	bar := progressbar.NewOptions64(readings*size,
 		progressbar.OptionSetWriter(a.err), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetDescription("uploading "+filepath.Base(file.Name())))

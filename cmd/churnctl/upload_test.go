@@ -45,3 +45,18 @@ func TestUploadIsShown(t *testing.T) {
 		})
 	}
 }
+
+// What is too large for one PUT is refused before it is read, with another way.
+func TestUploadThatIsTooLarge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "huge.csv")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, maxArtifact+1); err != nil { // takes no room
+		t.Fatal(err)
+	}
+	_, err := (&app{}).upload(t.Context(), memory.New("churn"), "--data", path, "text/csv", churn.DatasetKey)
+	if err == nil || !strings.Contains(err.Error(), "--data: "+path+" has 5368709121 bytes") || !strings.Contains(err.Error(), "s3:// URI") {
+		t.Error(err)
+	}
+}
