@@ -115,6 +115,9 @@ bench: build lightgbm modelservice-dev ## Measure against the Python scripts
 gate-study: build lightgbm ## Count what the gate promotes of 500 candidates that are just as good, worse and better
 	@bench/gate.py --data $(or $(wildcard ../shared/data/telco_churn.csv),$(DATA))
 
+.PHONY: large
+large: build lightgbm ## Retrain on ROWS=10000000 rows, each service a process, and tell the most memory that each took
+	@bench/large.py --rows $(or $(ROWS),10000000)
 .PHONY: scale
 scale: build lightgbm ## Time a search of 16 trials with one trainer and with two
 	@bench/scale.py

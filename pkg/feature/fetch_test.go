@@ -123,7 +123,10 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	n := 0
-	for range table.Keys(dataset.Validation) {
+	for _, err := range table.Keys(dataset.Validation) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n++; n == 3 {
 			break
 		}
