@@ -118,6 +118,7 @@ gate-study: build lightgbm ## Count what the gate promotes of 500 candidates tha
 .PHONY: large
 large: build lightgbm ## Retrain on ROWS=10000000 rows, each service a process, and tell the most memory that each took
 	@bench/large.py --rows $(or $(ROWS),10000000)
+
 .PHONY: scale
 scale: build lightgbm ## Time a search of 16 trials with one trainer and with two
 	@bench/scale.py
