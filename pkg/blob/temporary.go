@@ -54,8 +54,15 @@ func explain(err error) error {
 // Read implements io.Reader.
 func (t *Temporary) Read(p []byte) (int, error) { return t.file.Read(p) }
 
-// ReadAt implements io.ReaderAt.
-func (t *Temporary) ReadAt(p []byte, at int64) (int, error) { return t.file.ReadAt(p, at) }
+// ReadAt implements io.ReaderAt. A failing disk is Internal, whatever becomes of
+// the bytes.
+func (t *Temporary) ReadAt(p []byte, at int64) (int, error) {
+	n, err := t.file.ReadAt(p, at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = explain(err)
+	}
+	return n, err
+}
 
 // Seek implements io.Seeker.
 func (t *Temporary) Seek(offset int64, whence int) (int64, error) {

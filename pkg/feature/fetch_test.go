@@ -2,8 +2,10 @@ package feature_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"testing"
@@ -133,6 +135,31 @@ func TestKeys(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("%d keys", n)
+	}
+}
+
+// A disk that fails is not the table's fault.
+func TestReadingFails(t *testing.T) {
+	s, a := stored(t, 1000)
+	table, err := feature.FetchTable(t.Context(), s, a, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Close(); err != nil { // as good as a disk that is gone
+		t.Fatal(err)
+	}
+	for _, err := range table.Chunks(&feature.Preprocessor{}, dataset.Train) {
+		if !churn.IsKind(err, churn.Internal) || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("rows: kind %v: %v", churn.KindOf(err), err)
+		}
+	}
+	for _, err := range table.Keys(dataset.Train) {
+		if !churn.IsKind(err, churn.Internal) {
+			t.Errorf("keys: kind %v: %v", churn.KindOf(err), err)
+		}
+	}
+	if _, err := table.Groups("c", dataset.Train, 2); !churn.IsKind(err, churn.Internal) {
+		t.Errorf("groups: kind %v: %v", churn.KindOf(err), err)
 	}
 }
 

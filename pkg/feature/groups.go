@@ -3,7 +3,6 @@ package feature
 import (
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 )
 
@@ -19,13 +18,13 @@ type Groups struct {
 func (t *Table) Groups(column string, part dataset.Part, limit int) (*Groups, error) {
 	const op = "feature.Groups"
 	if err := t.has(column, parquet.ByteArray); err != nil {
-		return nil, churn.E(op, churn.Invalid, err)
+		return nil, unreadable(op, err)
 	}
 	out, places := &Groups{}, map[string]int32{}
 	for _, g := range t.file.RowGroups() {
 		rows, err := t.rows(g, []dataset.Part{part})
 		if err != nil {
-			return nil, churn.E(op, churn.Invalid, err)
+			return nil, unreadable(op, err)
 		}
 		err = t.pick(g, column, rows, func(_ int, v parquet.Value) error {
 			place, known := places[string(v.ByteArray())]
@@ -42,7 +41,7 @@ func (t *Table) Groups(column string, part dataset.Part, limit int) (*Groups, er
 			return nil
 		})
 		if err != nil {
-			return nil, churn.E(op, churn.Invalid, err)
+			return nil, unreadable(op, err)
 		}
 	}
 	return out, nil

@@ -7,7 +7,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 )
 
@@ -31,7 +30,7 @@ func (t *Table) Keys(part dataset.Part) iter.Seq2[string, error] {
 				return
 			}
 			if err != nil {
-				yield("", churn.E(op, churn.Invalid, err))
+				yield("", unreadable(op, err))
 				return
 			}
 		}

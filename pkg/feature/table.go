@@ -87,7 +87,7 @@ func (t *Table) Chunks(p *Preprocessor, parts ...dataset.Part) iter.Seq2[Chunk, 
 	const op = "feature.Chunks"
 	return func(yield func(Chunk, error) bool) {
 		if err := t.fits(p); err != nil {
-			yield(Chunk{}, churn.E(op, churn.Invalid, err))
+			yield(Chunk{}, unreadable(op, err))
 			return
 		}
 		at := max(1, maxCells/max(1, len(p.Features)))
@@ -95,13 +95,13 @@ func (t *Table) Chunks(p *Preprocessor, parts ...dataset.Part) iter.Seq2[Chunk, 
 		for _, g := range t.file.RowGroups() {
 			rows, err := t.rows(g, parts)
 			if err != nil {
-				yield(Chunk{}, churn.E(op, churn.Invalid, err))
+				yield(Chunk{}, unreadable(op, err))
 				return
 			}
 			for some := range slices.Chunk(rows, at) {
 				chunk, err := t.chunk(g, some, first, p)
 				if err != nil {
-					yield(Chunk{}, churn.E(op, churn.Invalid, err))
+					yield(Chunk{}, unreadable(op, err))
 					return
 				}
 				if !yield(chunk, nil) {
@@ -111,6 +111,15 @@ func (t *Table) Chunks(p *Preprocessor, parts ...dataset.Part) iter.Seq2[Chunk, 
 			first += g.NumRows()
 		}
 	}
+}
+
+// unreadable is an error of a table: Invalid, but where reading it has failed.
+func unreadable(op string, err error) error {
+	var failed *churn.Error
+	if errors.As(err, &failed) {
+		return churn.E(op, failed.Kind, err)
+	}
+	return churn.E(op, churn.Invalid, err)
 }
 
 // fits returns an error unless the table has p's columns.
