@@ -104,8 +104,12 @@ storm: build lightgbm modelservice-dev realstack ## Kill, pause, cut and repeat 
 	$(GO) test ./test -run TestStorm -v -count=1 -timeout 3h
 
 .PHONY: fuzz
-fuzz: ## Fuzz every parser for FUZZTIME each
-	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
+fuzz: lightgbm ## Fuzz every parser for FUZZTIME each
+	@scripts/fuzz.sh each $(or $(FUZZTIME),30s)
+
+.PHONY: soak
+soak: lightgbm ## Fuzz every parser for SOAK in all, beside other work
+	@nice -n 19 scripts/fuzz.sh all $(or $(SOAK),1h)
 
 .PHONY: bench
 bench: build lightgbm modelservice-dev ## Measure against the Python scripts

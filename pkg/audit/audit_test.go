@@ -14,6 +14,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/fold"
 	"github.com/asfotec/churn/pkg/policy"
+	"github.com/asfotec/churn/pkg/soak"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -380,7 +381,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(file)
 		f.Add(file[:len(file)/2])
 	}
-	f.Fuzz(func(t *testing.T, file []byte) {
+	soak.Fuzz(f, func(t *testing.T, file []byte) {
 		h, err := decode(bytes.NewReader(file), int64(len(file)))
 		if err != nil && !churn.IsKind(err, churn.Invalid) {
 			t.Errorf("the error is of kind %s: %v", churn.KindOf(err), err)

@@ -7,6 +7,7 @@ import (
 	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/blob/blobtest"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // A URI is read as its key or refused, and never as a path that leads elsewhere.
@@ -15,7 +16,7 @@ func FuzzParseURI(f *testing.F) {
 	for _, key := range blobtest.BadKeys {
 		f.Add("s3://churn/" + key)
 	}
-	f.Fuzz(func(t *testing.T, uri string) {
+	soak.Fuzz(f, func(t *testing.T, uri string) {
 		key, err := blob.ParseURI("test", "churn", uri)
 		if err != nil {
 			if !churn.IsKind(err, churn.Invalid) || len(err.Error()) > 8<<10 {

@@ -20,6 +20,7 @@ import (
 	"github.com/asfotec/churn/data"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // small is a spec with a column of each kind.
@@ -395,7 +396,7 @@ func FuzzReader(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
+	soak.Fuzz(f, func(t *testing.T, text []byte) {
 		rows, in, err := readAll(bytes.NewReader(text), spec)
 		lines := 1 + bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r"))
 		last := 0

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // number is what docs and the other readers of the data say that a number is.
@@ -38,7 +39,7 @@ func FuzzParseNumber(f *testing.F) {
 	for _, seed := range []string{"0", "-1.5e-2", "1e308", "1e309", ".", "0x1p4", "1_0", "inf", "1e-400", "5."} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	soak.Fuzz(f, func(t *testing.T, text string) {
 		got, err := dataset.ParseNumber(text)
 		want, wantErr := strconv.ParseFloat(text, 64)
 		if accepted := number.MatchString(text) && wantErr == nil; accepted != (err == nil) {

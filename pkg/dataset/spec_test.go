@@ -11,6 +11,7 @@ import (
 	"github.com/asfotec/churn/data"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/soak"
 	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
@@ -240,7 +241,7 @@ func FuzzParseSpec(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
+	soak.Fuzz(f, func(t *testing.T, text []byte) {
 		s, err := dataset.ParseSpec(text)
 		if err != nil {
 			if !churn.IsKind(err, churn.Invalid) {

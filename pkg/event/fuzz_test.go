@@ -8,6 +8,7 @@ import (
 	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/soak"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -26,7 +27,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(uint8(1), "churn.retrain-requested", []byte("k"), []byte(`{"data_base64":1,"specversion":"1.0"}`), "", "", "", "", "", "", "application/cloudevents+json")
 	f.Add(uint8(1), "churn.retrain-requested", []byte(nil), []byte{0x0a, 0x01, 'x', 0x1a, 0x03, '1', '.', '0'}, "", "", "", "", "", "", "application/cloudevents+protobuf")
-	f.Fuzz(func(t *testing.T, mode uint8, topic string, key, value []byte, id, source, typ, subject, sequence, trace, media string) {
+	soak.Fuzz(f, func(t *testing.T, mode uint8, topic string, key, value []byte, id, source, typ, subject, sequence, trace, media string) {
 		r := bus.Record{Topic: topic, Key: key, Value: value, Time: time.UnixMilli(1769860800000)}
 		add := func(name, value string) {
 			r.Headers = append(r.Headers, bus.Header{Key: name, Value: []byte(value)})
@@ -81,7 +82,7 @@ func FuzzDecodeBatch(f *testing.F) {
 	f.Add([]byte(`[]`))
 	f.Add([]byte(`[null]`))
 	f.Add([]byte(`[{"data_base64":1,"specversion":"1.0"}]`))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	soak.Fuzz(f, func(t *testing.T, text []byte) {
 		events, err := event.DecodeBatch(text)
 		if err != nil {
 			refused(t, "decode", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // telco opens the real file where it is there, and the generated one otherwise.
@@ -203,7 +204,7 @@ func TestScoresRoundTrip(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"version":1,"dataset":"d","key":"id","target":{"column":"y","positive":"1","negative":"0"},"split":{"test":0.2,"validation":0.1,"salt":""},"columns":[{"name":"b","kind":"categorical","missing":"error","categories":["x"]}],"features":["b=x"]}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	soak.Fuzz(f, func(t *testing.T, text []byte) {
 		p, err := feature.Parse(text)
 		if err != nil {
 			if !churn.IsKind(err, churn.Invalid) {
@@ -244,7 +245,7 @@ func FuzzTable(f *testing.F) {
 	file := writeTable(f, tiny, rows)
 	f.Add(file)
 	f.Add(file[:len(file)-8])
-	f.Fuzz(func(t *testing.T, file []byte) {
+	soak.Fuzz(f, func(t *testing.T, file []byte) {
 		table, err := feature.OpenTable(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			if !churn.IsKind(err, churn.Invalid) {

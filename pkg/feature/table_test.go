@@ -14,6 +14,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 func writeTable(t testing.TB, spec *dataset.Spec, rows []dataset.Row) []byte {
@@ -259,7 +260,7 @@ func FuzzScores(f *testing.F) {
 	}
 	f.Add(file)
 	f.Add(file[:len(file)-8])
-	f.Fuzz(func(t *testing.T, file []byte) {
+	soak.Fuzz(f, func(t *testing.T, file []byte) {
 		scores, err := feature.DecodeScores(file)
 		if err != nil {
 			if !churn.IsKind(err, churn.Invalid) {

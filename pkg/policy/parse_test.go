@@ -8,6 +8,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/policy"
+	"github.com/asfotec/churn/pkg/soak"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
@@ -109,7 +110,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(rulebook("- name: own\n  holds: " + e))
 	}
 	f.Add(rulebook("- name: own\n  holds: 1/0 > look\n  says: '{{ {%.2g value} }}'\n  notes: [{says: 'x {bound}'}]\n") + "approval: {expires: 1h}")
-	f.Fuzz(func(t *testing.T, text string) {
+	soak.Fuzz(f, func(t *testing.T, text string) {
 		p, err := policy.Parse([]byte(text))
 		if err != nil {
 			return

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 var update = flag.Bool("update", false, "write testdata/profile.json")
@@ -96,7 +97,7 @@ func TestNumberOfColumns(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(golden(f)))
 	f.Add([]byte(`{"version":2,"rows":{"train":{"rows":1},"validation":{},"holdout":{},"all":{"rows":1}},"columns":[{"name":"n","kind":"numeric","numbers":{"min":-1,"max":-1,"histogram":{"bits":6,"bins":[{"at":-1,"rows":1}]}}}]}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	soak.Fuzz(f, func(t *testing.T, text []byte) {
 		d, err := Parse(text)
 		if err != nil {
 			if !churn.IsKind(err, churn.Invalid) {

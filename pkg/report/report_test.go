@@ -13,6 +13,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/evaluation"
 	"github.com/asfotec/churn/pkg/shap"
+	"github.com/asfotec/churn/pkg/soak"
 	"github.com/asfotec/churn/pkg/stat"
 	artifactv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/artifact/v1"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -333,7 +334,7 @@ func FuzzRender(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(document, []byte(`{"version": 1, "features": [{"feature": "x", "mean_abs": 2, "points": [{"value": 1, "contribution": 2}]}], "columns": [{"column": "x"}]}`))
-	f.Fuzz(func(t *testing.T, document, explained []byte) {
+	soak.Fuzz(f, func(t *testing.T, document, explained []byte) {
 		p := p
 		var err error
 		if p.Evaluation, err = evaluation.Parse(document); err != nil {

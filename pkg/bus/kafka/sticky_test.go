@@ -9,6 +9,8 @@ import (
 
 	kafka "github.com/segmentio/kafka-go"
 	"pgregory.net/rapid"
+
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // Whatever members say that they had: each partition goes to one member, all have
@@ -95,4 +97,18 @@ func TestStickyWithStrangers(t *testing.T) {
 	if len(out["a"]["t"]) != 2 || len(out["b"]) != 0 {
 		t.Errorf("%v", out)
 	}
+}
+
+// A member can say anything: whoever leads assigns all the same.
+func FuzzSticky(f *testing.F) {
+	f.Add([]byte(`{"one": [0, 1, 2]}`), []byte(`{"one": [2, 2, -1], "two": [9223372036854775807]}`))
+	f.Add([]byte(`null`), []byte{0xff})
+	soak.Fuzz(f, func(t *testing.T, a, b []byte) {
+		members := []kafka.GroupMember{{ID: "a", Topics: []string{"one"}, UserData: a}, {ID: "b", Topics: []string{"one"}, UserData: b}}
+		out := sticky{}.AssignGroups(members, []kafka.Partition{{Topic: "one", ID: 0}, {Topic: "one", ID: 1}, {Topic: "one", ID: 2}})
+		all := slices.Sorted(slices.Values(slices.Concat(out["a"]["one"], out["b"]["one"])))
+		if !slices.Equal(all, []int{0, 1, 2}) || len(out["a"]["one"]) == 0 || len(out["b"]["one"]) == 0 {
+			t.Errorf("%v", out)
+		}
+	})
 }

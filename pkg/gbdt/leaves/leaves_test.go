@@ -19,6 +19,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // model is what LightGBM 4.7.0 wrote of three trees of five leaves on 500 rows
@@ -370,7 +371,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(resize(strings.Replace(model, "left_child=-1 3 -3 -2", "left_child=-1 3 1 -2", 1))))
 	f.Add([]byte(resize(strings.Replace(model, "is_linear=0", "is_linear=1", 1))))
 	f.Add([]byte(model[:strings.Index(model, "Tree=2")+100]))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	soak.Fuzz(f, func(t *testing.T, text []byte) {
 		tryModel(t, text)
 		tryModel(t, []byte(resize(string(text)))) // so that edits come past the sizes
 	})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // host makes the test program one that trains without end, for tests of what
@@ -498,8 +500,9 @@ func FuzzReceive(f *testing.F) {
 	}
 	f.Add(b.Bytes())
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, stream []byte) {
+	soak.Fuzz(f, func(t *testing.T, stream []byte) {
 		c := newConn(bytes.NewReader(stream), io.Discard)
+		var result lightgbm.Result
 		for read := 0; ; {
 			_, body, err := c.receive()
 			if err != nil {
@@ -510,6 +513,13 @@ func FuzzReceive(f *testing.F) {
 			}
 			var chunk lightgbm.Chunk
 			_ = readChunk(body, &chunk, 3) // must not panic
+			if err := addContributions(&result, body, 8); err == nil && len(result.Contributions) > 8 {
+				t.Fatalf("%d contributions of 8", len(result.Contributions))
+			}
+			var f failure
+			if json.Unmarshal(body, &f) == nil && f.error() == nil {
+				t.Fatalf("%s is no failure", body)
+			}
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/asfotec/churn/pkg/registry/mlflow"
 	"github.com/asfotec/churn/pkg/registry/objectstore"
 	"github.com/asfotec/churn/pkg/registry/registrytest"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 // plausible is an answer to every call: of the run run-1 and of its version, as
@@ -30,13 +31,16 @@ func instead(old, changed string) string { return strings.ReplaceAll(plausible, 
 
 // always is a server that answers the same, without a network: there are more
 // calls than a machine has ports.
-type always string
+type always struct {
+	status int
+	body   string
+}
 
 func (a always) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(string(a))), Request: r}, r.Body.Close()
+	return &http.Response{StatusCode: a.status, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, r.Body.Close()
 }
 
 // No answer of a server makes a client panic or go on for ever, and whatever it
@@ -52,12 +56,17 @@ func FuzzAnswers(f *testing.F) {
 		instead(`"value": "1"`, `"value": "2"`), instead(`"value": "1"`, `"value": "9223372036854775807"`), instead(`"value": "1"`, `"value": "-1"`),
 		instead(`"7"`, `"-9223372036854775808"`), instead(`"7"`, `"none"`),
 	} {
-		f.Add(answer)
+		f.Add(http.StatusOK, answer)
+	}
+	for _, answer := range []string{`{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "\u001b[2J"}`, `{"error_code": "RESOURCE_ALREADY_EXISTS"}`, `<html>`, ``} {
+		for _, status := range []int{http.StatusBadRequest, http.StatusForbidden, http.StatusFound, 0} {
+			f.Add(status, answer)
+		}
 	}
 	id := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$`)
-	f.Fuzz(func(t *testing.T, answer string) {
+	soak.Fuzz(f, func(t *testing.T, status int, answer string) {
 		store := memory.New("churn")
-		client := connect(t, mlflow.Config{URI: "http://mlflow", Transport: always(answer)})
+		client := connect(t, mlflow.Config{URI: "http://mlflow", Transport: always{status, answer}})
 		v := registrytest.Version(t, store, "fuzz", "run-1")
 		errs := map[string]error{}
 		got, err := mlflow.NewTracker(client, store).Track(t.Context(), registry.Run{Experiment: "fuzz", Run: "run-1"},
@@ -75,7 +84,7 @@ func FuzzAnswers(f *testing.F) {
 			if err != nil && (len(err.Error()) > 4000 || strings.ContainsAny(err.Error(), "\x00\n")) {
 				t.Errorf("%s: %q", what, err)
 			}
-			if answer == plausible && err != nil {
+			if answer == plausible && status == http.StatusOK && err != nil {
 				t.Errorf("%s: %v", what, err)
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/asfotec/churn/pkg/registry"
 	"github.com/asfotec/churn/pkg/registry/objectstore"
 	"github.com/asfotec/churn/pkg/registry/registrytest"
+	"github.com/asfotec/churn/pkg/soak"
 )
 
 func TestInMemory(t *testing.T) { conform(t, memory.New("churn")) }
@@ -266,7 +267,7 @@ func FuzzEntry(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
+	soak.Fuzz(f, func(t *testing.T, body []byte) {
 		store := memory.New("churn")
 		put(t, store, "registry/m/versions/0000000001.json", string(body))
 		put(t, store, "registry/m/Production/0000000001.json", string(body))
