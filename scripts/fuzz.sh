@@ -25,7 +25,7 @@ trap 'rm -f "$log"' EXIT
 total=0 crashes=0
 for target in "${targets[@]}"; do
   read -r folder name <<<"$target"
-  if ! CGO_ENABLED=0 go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$folder" </dev/null &>"$log"; then
+  if ! CGO_ENABLED=0 go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 1s "$folder" </dev/null &>"$log"; then
     cat "$log"
     input=$(sed -nE "s/.*go test -run=($name\/[0-9a-f]+).*/\1/p" "$log" | head -1)
     echo "$folder $name has failed; to repeat it: CGO_ENABLED=0 go test -run '${input:-$name}' $folder"

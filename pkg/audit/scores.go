@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/leaves"
+	"github.com/asfotec/churn/pkg/parquetfile"
 	"github.com/asfotec/churn/pkg/stat"
 )
 
@@ -45,7 +47,7 @@ func decode(file io.ReaderAt, size int64) (h *holdout, err error) {
 			h, err = nil, churn.Errorf(op, churn.Invalid, "the scores cannot be read: %v", p)
 		}
 	}()
-	f, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := parquetfile.Open(file, size)
 	if err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the scores cannot be read: %w", err)
 	}
@@ -90,7 +92,9 @@ func (h *holdout) column(chunk parquet.ColumnChunk, name string) (err error) {
 		for err == nil {
 			var n int
 			n, err = reader.ReadValues(values)
-			h.take(name, values[:n])
+			if err := h.take(name, values[:n]); err != nil {
+				return err
+			}
 			if n == 0 && err == nil || max(h.keys.rows, len(h.labels), len(h.candidate), len(h.champion)) > maxRows {
 				return errors.New("a page cannot be read")
 			}
@@ -102,10 +106,13 @@ func (h *holdout) column(chunk parquet.ColumnChunk, name string) (err error) {
 	}
 }
 
-func (h *holdout) take(name string, values []parquet.Value) {
+func (h *holdout) take(name string, values []parquet.Value) error {
 	for _, v := range values {
 		switch name {
 		case "__key":
+			if n := len(v.ByteArray()); n > dataset.MaxText {
+				return fmt.Errorf("a key has %d bytes; at most %d are allowed", n, dataset.MaxText)
+			}
 			h.keys.add(v.ByteArray())
 		case "label":
 			h.labels = append(h.labels, v.Int32() == 1)
@@ -117,6 +124,7 @@ func (h *holdout) take(name string, values []parquet.Value) {
 			}
 		}
 	}
+	return nil
 }
 
 // beside returns the scores of another file, its candidate's or its champion's, if

@@ -8,6 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/parquetfile"
 )
 
 // MaxScores is the most reference scores that a model may come with.
@@ -39,7 +40,7 @@ func EncodeScores(scores []Score) ([]byte, error) {
 func DecodeScores(file []byte) (scores []Score, err error) {
 	const op = "feature.DecodeScores"
 	defer recoverAs(op, &err)
-	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+	f, err := parquetfile.Open(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the reference scores cannot be read: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
+	"github.com/asfotec/churn/pkg/parquetfile"
 )
 
 const (
@@ -42,7 +43,7 @@ type Chunk struct {
 func OpenTable(r io.ReaderAt, size int64) (t *Table, err error) {
 	const op = "feature.OpenTable"
 	defer recoverAs(op, &err)
-	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, err := parquetfile.Open(r, size)
 	if err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the features table cannot be read: %w", err)
 	}

@@ -38,8 +38,8 @@ func Fuzz(f *testing.F, target any) {
 		// The engine writes down what it was at when the process ends.
 		hung := time.AfterFunc(longest, func() { panic(fmt.Sprintf("soak: a call takes longer than %v", longest)) })
 		before := allocated()
+		defer hung.Stop()
 		call.Call(args)
-		hung.Stop()
 		if err := errors.Join(within(allocated()-before), w.called()); err != nil {
 			args[0].Interface().(*testing.T).Fatal(err)
 		}
