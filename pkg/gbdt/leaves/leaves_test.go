@@ -281,6 +281,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"an infinite leaf", "leaf_value=-0.91859408801551912", "leaf_value=-inf", "leaf_value"},
 		{"a leaf beyond 64 bits", "leaf_value=-0.91859408801551912", "leaf_value=1e999", "leaf_value"},
 		{"a hexadecimal leaf", "leaf_value=-0.91859408801551912", "leaf_value=0x1p4", "leaf_value"},
+		{"a count too many", "leaf_count=", "leaf_count=1 ", "leaf_count has 6 values, not 5"},
+		{"a gain too many", "split_gain=", "split_gain=1 ", "split_gain has 5 values, not 4"},
 		{"an infinite threshold", "threshold=0.15261142263548302", "threshold=inf", "threshold"},
 		{"a tree of another number", "Tree=1\n", "Tree=2\n", "Tree"},
 		{"a carriage return", "num_cat=0\n", "num_cat=0\r\n", "0x0d"},

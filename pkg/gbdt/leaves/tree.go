@@ -11,6 +11,14 @@ import (
 var treeKeys = keys(`Tree num_leaves num_cat split_feature split_gain threshold decision_type left_child right_child
 	leaf_value leaf_weight leaf_count internal_value internal_weight internal_count is_linear shrinkage`)
 
+// ofLeaves and ofSplits are lines that no score is made from. LightGBM reads them all
+// the same, and ends the process of whoever loads the text if one is too short. In a
+// tree of one leaf it leaves them empty.
+var (
+	ofLeaves = []string{"leaf_weight", "leaf_count"}
+	ofSplits = []string{"split_gain", "internal_value", "internal_weight", "internal_count"}
+)
+
 // checkTree checks the block of a tree of the given number.
 func checkTree(block string, number, features int) error {
 	if !strings.HasSuffix(block, blank) {
@@ -62,7 +70,23 @@ func checkNumbers(fields map[string]string, features int) error {
 	if err != nil {
 		return err
 	}
-	return checkShape(left, right)
+	if splits == 0 {
+		return nil
+	}
+	return cmp.Or(checkLengths(fields, ofLeaves, int(leaves)), checkLengths(fields, ofSplits, splits), checkShape(left, right))
+}
+
+// checkLengths returns an error if a field of the keys that is there has not n values.
+func checkLengths(fields map[string]string, keys []string, n int) error {
+	for _, key := range keys {
+		if _, found := fields[key]; !found {
+			continue
+		}
+		if _, err := list(fields, key, n, parseFloat); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseDecision takes the types of a numerical split that has no special value

@@ -18,6 +18,9 @@ _HEADER = b"tree\nversion=v4\n"
 _END = b"end of trees\n"
 _OBJECTIVE = re.compile(r"binary( sigmoid:[0-9.]+)?")
 _PLAIN = re.compile(r"[-+0-9.eE ]*")
+# Of each leaf and of each split. No prediction is made from them, and LightGBM ends the process if some are missing.
+_OF_LEAVES = ("leaf_weight", "leaf_count")
+_OF_SPLITS = ("split_gain", "internal_value", "internal_weight", "internal_count")
 _NUMERICAL = 16  # decision types below it, if even: default direction and kind of missing value
 
 _Number = TypeVar("_Number", int, float)
@@ -74,14 +77,19 @@ def _check_tree(number: int, text: bytes, features: int) -> None:
     if not text.startswith(f"Tree={number}\n".encode()):
         raise Refused(f"{where} does not begin where the model's header says")
     tree = _fields(text, where)
-    for key, value in (("num_cat", "0"), ("is_linear", "0")):
-        if tree.get(key, "0") != value:
-            raise Refused(f"{where}: {key} is {tree[key][:20]}: only plain numerical trees are served")
+    for key, default in (("num_cat", "missing"), ("is_linear", "0")):
+        if (value := tree.get(key, default)) != "0":
+            raise Refused(f"{where}: {key} is {value[:20]}: only plain numerical trees are served")
     leaves = _numbers(tree, where, "num_leaves", int, 1)[0]
     if not 1 <= leaves <= _MAX_LEAVES:
         raise Refused(f"{where}: num_leaves is {leaves}")
     if not all(map(math.isfinite, _numbers(tree, where, "leaf_value", float, leaves))):
         raise Refused(f"{where}: a leaf_value is not finite")
+    if leaves > 1:  # in a tree of one leaf LightGBM leaves them empty
+        for keys, count in ((_OF_LEAVES, leaves), (_OF_SPLITS, leaves - 1)):
+            for key in keys:
+                if key in tree:
+                    _numbers(tree, where, key, float, count)
     _check_splits(where, tree, leaves - 1, features)
 
 
