@@ -142,7 +142,7 @@ func checkPage(r io.ReaderAt, at, end int64, codec format.CompressionCodec) (int
 // encodings are those whose values take no more room than their page. (In
 // DELTA_BYTE_ARRAY each value repeats a part of the one before.)
 var encodings = []format.Encoding{
-	format.Plain, format.PlainDictionary, format.RLE, format.RLEDictionary, format.DeltaBinaryPacked, format.DeltaLengthByteArray,
+	format.Plain, format.RLE, format.RLEDictionary, format.DeltaBinaryPacked, format.DeltaLengthByteArray,
 }
 
 // contents returns the number of values of a page, the bytes before them that are

@@ -23,8 +23,10 @@ const (
 	// no more of anything than slack says. It is looked at whenever the number of
 	// calls has doubled.
 	firstLook = 1 << 10
-	// patience is how long goroutines have to end after a call.
-	patience = 5 * time.Second
+	// patience is how often it is looked again, with a pause before it, whether
+	// goroutines end that a call has begun.
+	patience = 500
+	pause    = 10 * time.Millisecond
 )
 
 // slack is by how much a process may grow: runtime and caches breathe.
@@ -63,7 +65,7 @@ func within(bytes uint64) error {
 // watch compares what the process has early and late.
 type watch struct {
 	first    int // calls before the first look
-	patience time.Duration
+	patience int
 	calls    int
 	next     int // calls at the next look
 	early    mark
@@ -71,10 +73,11 @@ type watch struct {
 
 // called counts a call and returns an error if calls leave something behind.
 func (w *watch) called() error {
-	switch w.calls++; {
-	case w.calls == w.first:
+	w.calls++
+	switch w.calls {
+	case w.first:
 		w.early, w.next = look(), 2*w.calls
-	case w.calls == w.next:
+	case w.next:
 		w.next *= 2
 		return w.compare()
 	}
@@ -82,17 +85,17 @@ func (w *watch) called() error {
 }
 
 func (w *watch) compare() error {
-	var late mark
-	for deadline := time.Now().Add(w.patience); ; time.Sleep(10 * time.Millisecond) {
-		if late = look(); !late.above(w.early) {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			stacks := make([]byte, 16<<10)
-			return fmt.Errorf("soak: calls leave something behind: %v after %d, %v after %d\n%s",
-				w.early, w.first, late, w.calls, stacks[:runtime.Stack(stacks, true)])
-		}
+	late := look()
+	for n := 0; n < w.patience && late.above(w.early); n++ {
+		time.Sleep(pause)
+		late = look()
 	}
+	if !late.above(w.early) {
+		return nil
+	}
+	stacks := make([]byte, 16<<10)
+	return fmt.Errorf("soak: calls leave something behind: %v after %d, %v after %d\n%s",
+		w.early, w.first, late, w.calls, stacks[:runtime.Stack(stacks, true)])
 }
 
 // mark is what a process has at a time.
