@@ -63,7 +63,7 @@ func (p poster) verdict(answer *http.Response, text []byte) error {
 	case status/100 == 2:
 		return nil
 	case status/100 == 3:
-		return churn.Errorf(p.op, churn.Invalid, "answers %s and would have it posted elsewhere, which is not done: name the right URL", answer.Status)
+		return churn.Errorf(p.op, churn.Invalid, "answers %s and would have it posted elsewhere, which is not done: name the right URL", clean(answer.Status, maxWord))
 	case status/100 == 5, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		err := churn.Errorf(p.op, churn.Internal, "answers %s", said(answer.Status, text))
 		if after := retryAfter(answer.Header.Get("Retry-After")); after > 0 {
