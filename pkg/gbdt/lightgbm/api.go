@@ -27,6 +27,8 @@ const (
 type api struct {
 	lastError     func() string
 	setMaxThreads func(n int32) int32
+	networkInit   func(machines, rank int32, reduceScatter, allgather uintptr) int32
+	networkFree   func() int32
 
 	sampleCount   func(rows int32, params string, out *int32) int32
 	sampleIndices func(rows int32, params string, out *int32, n *int32) int32
@@ -60,6 +62,8 @@ func (a *api) register(library uintptr) error {
 	}{
 		{&a.lastError, "LGBM_GetLastError"},
 		{&a.setMaxThreads, "LGBM_SetMaxThreads"},
+		{&a.networkInit, "LGBM_NetworkInitWithFunctions"},
+		{&a.networkFree, "LGBM_NetworkFree"},
 		{&a.sampleCount, "LGBM_GetSampleCount"},
 		{&a.sampleIndices, "LGBM_SampleIndices"},
 		{&a.datasetFromSample, "LGBM_DatasetCreateFromSampledColumn"},

@@ -8,6 +8,9 @@ func (s *session) result() (*Result, error) {
 	if r.Model, err = s.save(r.Iterations); err != nil {
 		return nil, err
 	}
+	if err = s.alike(r.Model); err != nil || !s.judges() {
+		return r, err
+	}
 	if r.Importances, err = s.importances(r.Iterations); err != nil {
 		return nil, err
 	}

@@ -39,12 +39,17 @@ type Data struct {
 // maxRows is LightGBM's limit: it counts rows in 32 bits.
 const maxRows = math.MaxInt32
 
-func (d Data) validate() error {
+// validate looks at what was announced. Of several members only the first has
+// validation rows.
+func (d Data) validate(m *Members) error {
 	const op = "lightgbm.Train"
 	if len(d.Features) == 0 {
 		return churn.Errorf(op, churn.Invalid, "the data has no features")
 	}
 	for set, n := range d.Rows {
+		if n == 0 && !m.has(Set(set)) {
+			continue
+		}
 		if n < 1 {
 			return churn.Errorf(op, churn.Invalid, "the %v split has no rows: more data, another split or another salt is needed", Set(set))
 		}
@@ -55,10 +60,30 @@ func (d Data) validate() error {
 	return nil
 }
 
+// Checked yields the chunks, and an Invalid error where they are not what Train
+// takes.
+func (d Data) Checked() iter.Seq2[Chunk, error] {
+	return func(yield func(Chunk, error) bool) {
+		t := tally{data: d}
+		for c, err := range d.Chunks() {
+			if err == nil {
+				_, err = t.add(c)
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+		if err := t.done(); err != nil {
+			yield(Chunk{}, err)
+		}
+	}
+}
+
 // tally checks chunks as they pass and counts rows and positives of each set.
 // LightGBM would take any label above 0 for positive and bin any number.
 type tally struct {
 	data      Data
+	part      bool // of the rows: they may be of one class
 	rows      [2]int
 	positives [2]int
 }
@@ -96,7 +121,7 @@ func (t *tally) done() error {
 		if announced := t.data.Rows[set]; t.rows[set] < announced {
 			return churn.Errorf(op, churn.Invalid, "the %v split has %d rows, fewer than the %d that were announced", set, t.rows[set], announced)
 		}
-		if p := t.positives[set]; p == 0 || p == t.rows[set] {
+		if p := t.positives[set]; !t.part && (p == 0 || p == t.rows[set]) {
 			return churn.Errorf(op, churn.Invalid,
 				"all %d rows of the %v split are of one class: more data, another split or another salt is needed", t.rows[set], set)
 		}

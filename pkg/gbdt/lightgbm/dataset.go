@@ -28,7 +28,7 @@ func (s *session) sample(ctx context.Context) (*sample, error) {
 	}
 	width := len(s.data.Features)
 	out := &sample{size: int32(len(indices)), values: make([][]float64, width), rows: make([][]int32, width), indices: indices}
-	t := tally{data: s.data}
+	t := tally{data: s.data, part: s.options.Members != nil}
 	next := 0
 	for c, err := range s.data.Chunks() {
 		if err := firstError(err, ctx.Err()); err != nil {
@@ -58,7 +58,7 @@ func (p *sample) add(row int32, x []float64) {
 
 // pickRows asks LightGBM which training rows to sample.
 func (s *session) pickRows() ([]int32, error) {
-	rows, params := int32(s.data.Rows[Train]), s.params.String()
+	rows, params := int32(s.data.Rows[Train]), s.parameters()
 	var n int32
 	if err := s.check("SampleCount", s.sampleCount(rows, params, &n)); err != nil {
 		return nil, err
@@ -78,6 +78,9 @@ func (s *session) datasets(ctx context.Context) error {
 	}
 	if err := s.createTrain(p); err != nil {
 		return err
+	}
+	if !s.judges() {
+		return s.push(ctx)
 	}
 	rc := s.datasetByReference(s.sets[Train], int64(s.data.Rows[Validation]), &s.sets[Validation])
 	if err := s.check("CreateByReference", rc); err != nil {
@@ -102,7 +105,7 @@ func (s *session) createTrain(p *sample) error {
 	}
 	n := s.data.Rows[Train]
 	rc := s.datasetFromSample(unsafe.Pointer(&values[0]), unsafe.Pointer(&rows[0]), int32(width), &counts[0],
-		p.size, int32(n), int64(n), s.params.String(), &s.sets[Train])
+		p.size, int32(n), int64(s.options.Members.rows(n)), s.parameters(), &s.sets[Train])
 	runtime.KeepAlive(values)
 	runtime.KeepAlive(rows)
 	if err := s.check("CreateFromSample", rc); err != nil {
@@ -130,7 +133,7 @@ func (s *session) setNames(names []string) error {
 func (s *session) push(ctx context.Context) error {
 	width := len(s.data.Features)
 	labels := [2][]float32{make([]float32, 0, s.data.Rows[Train]), make([]float32, 0, s.data.Rows[Validation])}
-	t := tally{data: s.data}
+	t := tally{data: s.data, part: s.options.Members != nil}
 	for c, err := range s.data.Chunks() {
 		if err := firstError(err, ctx.Err()); err != nil {
 			return err
@@ -156,6 +159,9 @@ func (s *session) push(ctx context.Context) error {
 		return err
 	}
 	for set, y := range labels {
+		if len(y) == 0 {
+			continue
+		}
 		rc := s.datasetSetField(s.sets[set], "label", &y[0], int32(len(y)), typeFloat32)
 		if err := s.check("SetLabel", rc); err != nil {
 			return err

@@ -33,6 +33,9 @@ type Library struct {
 	api
 	sha256 string
 	mu     sync.Mutex // LightGBM's number of threads is one for the process
+
+	members                  *Members // of the training under way
+	reduceScatter, allgather uintptr  // functions of LightGBM's C ABI that ask the members; 0: not made yet
 }
 
 // Load loads the library at path. One whose digest is not pinned for this

@@ -17,6 +17,10 @@ type Options struct {
 	// ContributionRows is how many of the first validation rows to explain: the
 	// fewer, the larger the model.
 	ContributionRows int
+
+	// Members is set if this training is one of several that make one model. It
+	// does change the model.
+	Members *Members
 }
 
 // Iteration is how the model did on the validation rows after an iteration.
@@ -58,7 +62,7 @@ func (l *Library) Train(ctx context.Context, p Params, o Options, d Data) (*Resu
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if err := d.validate(); err != nil {
+	if err := d.validate(o.Members); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
@@ -69,6 +73,9 @@ func (l *Library) Train(ctx context.Context, p Params, o Options, d Data) (*Resu
 	s := &session{api: &l.api, params: p, options: o, data: d}
 	defer s.free()
 	if err := s.check("SetMaxThreads", s.setMaxThreads(int32(max(1, o.Threads)))); err != nil {
+		return nil, err
+	}
+	if err := s.join(l); err != nil {
 		return nil, err
 	}
 	if err := s.datasets(ctx); err != nil {
@@ -96,6 +103,7 @@ type session struct {
 	reference []float64 // features of the first validation rows
 	history   []Iteration
 	best      int // iteration with the least log loss
+	agreed    int // iterations that the members keep
 }
 
 func (s *session) free() {
@@ -107,18 +115,22 @@ func (s *session) free() {
 			s.datasetFree(d)
 		}
 	}
+	s.leave()
 }
 
 func (s *session) createBooster() error {
-	if err := s.check("BoosterCreate", s.boosterCreate(s.sets[Train], s.params.String(), &s.booster)); err != nil {
+	if err := s.check("BoosterCreate", s.boosterCreate(s.sets[Train], s.parameters(), &s.booster)); err != nil {
 		return err
+	}
+	if !s.judges() {
+		return nil
 	}
 	return s.check("AddValidData", s.boosterAddValid(s.booster, s.sets[Validation]))
 }
 
 // boost adds trees until enough, or until they no longer help.
 func (s *session) boost(ctx context.Context) error {
-	for i := 1; i <= int(s.params.NumIterations); i++ {
+	for i := 1; ; i++ {
 		if err := ctx.Err(); err != nil {
 			return churn.E("lightgbm.Train", churn.Transient, err)
 		}
@@ -126,17 +138,24 @@ func (s *session) boost(ctx context.Context) error {
 		if err := s.check("Update", s.boosterUpdate(s.booster, &finished)); err != nil {
 			return err
 		}
-		if finished != 0 && i > 1 { // only a first tree stays although it has one leaf
-			return nil
-		}
-		if err := s.evaluate(i); err != nil {
+		enough, err := s.enough(i, finished != 0)
+		if err != nil {
 			return err
 		}
-		if finished != 0 || s.stopEarly(i) {
+		if s.together(enough) {
 			return nil
 		}
 	}
-	return nil
+}
+
+// enough evaluates the model after iteration i, and reports whether that was the
+// last one.
+func (s *session) enough(i int, finished bool) (bool, error) {
+	if !s.judges() || finished && i > 1 { // only a first tree stays although it has one leaf
+		return true, nil
+	}
+	err := s.evaluate(i)
+	return finished || i >= int(s.params.NumIterations) || s.stopEarly(i), err
 }
 
 // evaluate notes how the model does after iteration i.
@@ -170,6 +189,9 @@ func (s *session) stopEarly(i int) bool {
 
 // kept is how many iterations the model keeps.
 func (s *session) kept() int {
+	if s.agreed > 0 {
+		return s.agreed
+	}
 	if s.params.EarlyStoppingRound > 0 {
 		return s.best
 	}

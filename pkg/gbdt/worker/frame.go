@@ -15,9 +15,11 @@ type kind byte
 
 // What the parent sends.
 const (
-	kindTrain kind = iota + 1 // JSON of a request
-	kindChunk                 // rows, see appendChunk
-	kindEnd                   // there are no more rows
+	kindTrain  kind = iota + 1 // JSON of a request
+	kindChunk                  // rows, see appendChunk
+	kindEnd                    // there are no more rows
+	kindShared                 // what all members have for this one, see kindShare
+	kindLease                  // JSON of a lease: to a trainer, not to a worker
 )
 
 // What the worker sends.
@@ -29,6 +31,8 @@ const (
 	kindContributions                   // a piece of the contributions, see appendFloats
 	kindResult                          // JSON of an outcome
 	kindFailure                         // JSON of a failure: the training has failed
+	kindShare                           // this member's block, for every member
+	kindScatter                         // this member's block for each, see appendLengths
 )
 
 // maxFrame is the most bytes in one frame. Rows, model texts and
@@ -50,19 +54,27 @@ func newConn(in io.Reader, out io.Writer) *conn {
 	return &conn{in: bufio.NewReaderSize(in, 64<<10), out: bufio.NewWriterSize(out, 64<<10)}
 }
 
-// send buffers a frame; flush sends it.
-func (c *conn) send(k kind, body []byte) error {
-	if len(body) > maxFrame {
-		return churn.Errorf("worker.send", churn.Invalid, "a message of %d bytes; at most %d are allowed: fewer features help", len(body), maxFrame)
+// send buffers a frame, whose body is the parts; out.Flush sends it.
+func (c *conn) send(k kind, parts ...[]byte) error {
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
+	if size > maxFrame {
+		return churn.Errorf("worker.send", churn.Invalid, "a message of %d bytes; at most %d are allowed: fewer features help", size, maxFrame)
 	}
 	var head [5]byte
 	head[0] = byte(k)
-	binary.LittleEndian.PutUint32(head[1:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(head[1:], uint32(size)) //nolint:gosec // at most maxFrame
 	if _, err := c.out.Write(head[:]); err != nil {
 		return err
 	}
-	_, err := c.out.Write(body)
-	return err
+	for _, part := range parts {
+		if _, err := c.out.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sendJSON sends v and flushes.

@@ -102,15 +102,17 @@ func work(c *conn, libraryPath string) error {
 // the connection.
 func answer(c *conn, library *lightgbm.Library, r request) error {
 	rows := &rows{conn: c, width: len(r.Features)}
+	exchange := exchange{c}
 	result, err := library.Train(context.Background(), r.Params, lightgbm.Options{
 		Threads: r.Threads, ScoreRows: r.ScoreRows, ContributionRows: r.ContributionRows,
 		Progress: func(i lightgbm.Iteration) { rows.fail(c.sendJSON(kindIteration, i)) },
+		Members:  exchange.members(r.Members),
 	}, lightgbm.Data{Features: r.Features, Rows: r.Rows, Chunks: rows.all})
 	if rows.err != nil {
 		return rows.err
 	}
 	if err == nil {
-		err = sendResult(c, result)
+		err = sendResult(c, r, result)
 	}
 	if err != nil {
 		return c.sendJSON(kindFailure, failureOf(err))
@@ -118,7 +120,12 @@ func answer(c *conn, library *lightgbm.Library, r request) error {
 	return nil
 }
 
-func sendResult(c *conn, r *lightgbm.Result) error {
+// sendResult sends what was found. All members have the same model: the first
+// sends it.
+func sendResult(c *conn, q request, r *lightgbm.Result) error {
+	if q.Members != nil && q.Members.Rank > 0 {
+		return c.sendJSON(kindResult, outcome{})
+	}
 	for piece := range slices.Chunk(r.Model, pieceSize) {
 		if err := c.send(kindModel, piece); err != nil {
 			return err
@@ -158,7 +165,7 @@ func (r *rows) all() iter.Seq2[lightgbm.Chunk, error] {
 
 // ask asks for the rows from the first.
 func (r *rows) ask() bool {
-	r.fail(r.conn.send(kindRows, nil))
+	r.fail(r.conn.send(kindRows))
 	r.fail(r.conn.out.Flush())
 	return r.err == nil
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -23,6 +24,14 @@ type request struct {
 	ContributionRows int             `json:"contribution_rows"`
 	Features         []string        `json:"features"`
 	Rows             [2]int          `json:"rows"`
+	Members          *members        `json:"members,omitempty"`
+}
+
+// members says which of how many members the worker is; see lightgbm.Members.
+type members struct {
+	Rank  int `json:"rank"`
+	Count int `json:"count"`
+	Rows  int `json:"rows"`
 }
 
 // outcome is a lightgbm.Result without the model and the contributions, which go
@@ -48,6 +57,15 @@ func failureOf(err error) failure {
 	return failure{"worker.Train", churn.Internal, err.Error()}
 }
 
+// readFailure returns the error that failureOf was made from.
+func readFailure(body []byte) error {
+	var f failure
+	if err := json.Unmarshal(body, &f); err != nil {
+		return churn.E("worker.Train", churn.Internal, err)
+	}
+	return f.error()
+}
+
 func (f failure) error() error {
 	if f.Kind < churn.Internal || f.Kind > churn.Conflict {
 		f.Kind = churn.Internal
@@ -67,6 +85,19 @@ func appendChunk(b []byte, c lightgbm.Chunk, width, from, to int) []byte {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(y))
 	}
 	return b
+}
+
+// sendChunk sends rows of so many features, in pieces.
+func (c *conn) sendChunk(rows lightgbm.Chunk, width int) error {
+	perFrame := max(1, pieceSize/rowSize(width))
+	var body []byte
+	for from := 0; from < len(rows.Y); from += perFrame {
+		body = appendChunk(body[:0], rows, width, from, min(from+perFrame, len(rows.Y)))
+		if err := c.send(kindChunk, body); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readChunk reads what appendChunk wrote into c, whose memory it uses again.

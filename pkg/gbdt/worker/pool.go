@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"time"
 
@@ -23,12 +24,15 @@ const grown = 1 << 30
 
 // Pool trains in worker processes. It is safe for concurrent use.
 type Pool struct {
+	id      string // which no other has
 	library string
 	sha256  string
 	cpus    int
 	memory  int64
 	free    *semaphore.Weighted // CPUs that no training has
 	observe func(time.Duration) // told how long each training took, rows included
+
+	patience time.Duration // see patience
 
 	mu      sync.Mutex
 	workers map[*process]bool // all of them
@@ -51,6 +55,7 @@ func New(ctx context.Context, libraryPath string, limits Limits, observe func(ti
 	}
 	cpus := max(1, limits.CPUs)
 	p := &Pool{
+		id: rand.Text(), patience: patience,
 		library: libraryPath, cpus: cpus, memory: limits.Memory, free: semaphore.NewWeighted(int64(cpus)),
 		workers: map[*process]bool{}, observe: observe,
 	}

@@ -120,11 +120,8 @@ func (p *process) greet(ctx context.Context) error {
 
 // train trains in the worker. Afterwards the worker is sound, or must be closed.
 func (p *process) train(ctx context.Context, params lightgbm.Params, o lightgbm.Options, d lightgbm.Data) (*lightgbm.Result, error) {
-	p.sound = false
-	p.printed.reset()
-	stop := context.AfterFunc(ctx, p.kill)
-	defer func() { p.sound = stop() && p.sound }()
-	if err := p.sendJSON(kindTrain, request{params, o.Threads, o.ScoreRows, o.ContributionRows, d.Features, d.Rows}); err != nil {
+	defer p.begin(ctx)()
+	if err := p.sendJSON(kindTrain, request{params, o.Threads, o.ScoreRows, o.ContributionRows, d.Features, d.Rows, nil}); err != nil {
 		return nil, p.failed(ctx, err)
 	}
 	r := &lightgbm.Result{}
@@ -133,33 +130,50 @@ func (p *process) train(ctx context.Context, params lightgbm.Params, o lightgbm.
 		if err != nil {
 			return nil, p.failed(ctx, err)
 		}
-		switch k {
-		case kindRows:
+		if k == kindRows {
 			err = p.sendRows(ctx, d)
-		case kindIteration:
-			err = p.iteration(ctx, body, r, o.Progress)
-		case kindModel:
-			err = addPiece(r, body)
-		case kindContributions:
-			err = addContributions(r, body, o.ContributionRows*(len(d.Features)+1))
-		case kindResult:
-			return p.result(ctx, body, r)
-		case kindFailure:
-			err = p.refused(body)
-		default:
-			err = p.failed(ctx, unexpected(k))
+		} else {
+			err = p.heard(ctx, k, body, r, o, len(d.Features))
 		}
 		if err != nil {
 			return nil, err
 		}
+		if k == kindResult {
+			p.sound = true
+			return r, nil
+		}
 	}
+}
+
+// begin begins a training that is over when ctx is, at which the worker is killed.
+// What it returns is called when the training has ended.
+func (p *process) begin(ctx context.Context) (end func()) {
+	p.sound = false
+	p.printed.reset()
+	stop := context.AfterFunc(ctx, p.kill)
+	return func() { p.sound = stop() && p.sound }
+}
+
+// heard takes what the worker says of the training into the result.
+func (p *process) heard(ctx context.Context, k kind, body []byte, r *lightgbm.Result, o lightgbm.Options, width int) error {
+	switch k {
+	case kindIteration:
+		return p.iteration(ctx, body, r, o.Progress)
+	case kindModel:
+		return addPiece(r, body)
+	case kindContributions:
+		return addContributions(r, body, o.ContributionRows*(width+1))
+	case kindResult:
+		return p.result(ctx, body, r)
+	case kindFailure:
+		return p.refused(body)
+	}
+	return p.failed(ctx, unexpected(k))
 }
 
 // sendRows sends all rows. An error of the rows themselves is passed on as it is.
 func (p *process) sendRows(ctx context.Context, d lightgbm.Data) error {
 	width := len(d.Features)
-	perFrame := max(1, pieceSize/rowSize(width))
-	var body []byte
 	for c, err := range d.Chunks() {
 		if err != nil {
 			return err
@@ -167,14 +181,11 @@ func (p *process) sendRows(ctx context.Context, d lightgbm.Data) error {
 		if len(c.X) != len(c.Y)*width {
 			return churn.Errorf("worker.Train", churn.Internal, "a chunk has %d labels and %d values, at %d features", len(c.Y), len(c.X), width)
 		}
-		for from := 0; from < len(c.Y); from += perFrame {
-			body = appendChunk(body[:0], c, width, from, min(from+perFrame, len(c.Y)))
-			if err := p.send(kindChunk, body); err != nil {
-				return p.failed(ctx, err)
-			}
+		if err := p.sendChunk(c, width); err != nil {
+			return p.failed(ctx, err)
 		}
 	}
-	if err := errors.Join(p.send(kindEnd, nil), p.out.Flush()); err != nil {
+	if err := errors.Join(p.send(kindEnd), p.out.Flush()); err != nil {
 		return p.failed(ctx, err)
 	}
 	return nil
@@ -209,24 +220,19 @@ func addContributions(r *lightgbm.Result, piece []byte, most int) error {
 	return nil
 }
 
-func (p *process) result(ctx context.Context, body []byte, r *lightgbm.Result) (*lightgbm.Result, error) {
+func (p *process) result(ctx context.Context, body []byte, r *lightgbm.Result) error {
 	var o outcome
 	if err := json.Unmarshal(body, &o); err != nil {
-		return nil, p.failed(ctx, err)
+		return p.failed(ctx, err)
 	}
 	r.Iterations, r.Importances, r.Scores = o.Iterations, o.Importances, o.Scores
-	p.sound = true
-	return r, nil
+	return nil
 }
 
 // refused is the error that the worker has sent. After one that LightGBM is to
 // blame for, the worker is not used again.
 func (p *process) refused(body []byte) error {
-	var f failure
-	if err := json.Unmarshal(body, &f); err != nil {
-		return churn.E("worker.Train", churn.Internal, err)
-	}
-	err := f.error()
+	err := readFailure(body)
 	p.sound = churn.IsKind(err, churn.Invalid)
 	return err
 }
