@@ -115,6 +115,10 @@ soak: lightgbm ## Fuzz every parser for SOAK in all, beside other work
 bench: build lightgbm modelservice-dev ## Measure against the Python scripts
 	@bench/run.sh
 
+.PHONY: machines-bench
+machines-bench: lightgbm ## Train on a million rows by one process and by two: AUC and seconds of both
+	$(GO) test ./pkg/gbdt/worker -run '^$$' -bench BenchmarkMillion -benchtime 1x -timeout 30m
+
 .PHONY: gate-study
 gate-study: build lightgbm ## Count what the gate promotes of 500 candidates that are just as good, worse and better
 	@bench/gate.py --data $(or $(wildcard ../shared/data/telco_churn.csv),$(DATA))

@@ -169,7 +169,7 @@ func TestTheChartRenders(t *testing.T) {
 func TestWhatTheChartInstalls(t *testing.T) {
 	t.Parallel()
 	always := map[string]int{"ConfigMap": 1, "ServiceAccount": 1, "Deployment": 6, "Service": 1, "PodDisruptionBudget": 6, "NetworkPolicy": 4}
-	full := map[string]int{"NetworkPolicy": 6, "ConfigMap": 2, "ScaledObject": 1, "TriggerAuthentication": 1, "Ingress": 1,
+	full := map[string]int{"NetworkPolicy": 7, "Service": 2, "ConfigMap": 2, "ScaledObject": 1, "TriggerAuthentication": 1, "Ingress": 1,
 		"KafkaTopic": len(fromCode().Topics), "KafkaUser": 6, "PodMonitor": 1, "PrometheusRule": 1}
 	open := maps.Clone(full)
 	delete(open, "TriggerAuthentication") // nothing to say
@@ -357,7 +357,7 @@ func checkSelectors(t *testing.T, m manifest) {
 	}
 	for name, p := range of[*networkingv1.NetworkPolicy](m) {
 		for pod, labels := range pods {
-			if !within(p.Spec.PodSelector.MatchLabels, labels) && !strings.HasSuffix(name, "-predict") {
+			if !within(p.Spec.PodSelector.MatchLabels, labels) && !strings.HasSuffix(name, "-predict") && !strings.HasSuffix(name, "-trainers") {
 				t.Errorf("policy %s does not hold for %s", name, pod)
 			}
 		}
@@ -579,6 +579,11 @@ func TestNetworkPolicies(t *testing.T) {
 	}
 	if want := []string{"UDP/53", "TCP/53", "TCP/9093", "TCP/9000", "TCP/4318"}; !slices.Equal(ports, want) {
 		t.Errorf("pods may reach %v, not %v", ports, want)
+	}
+	trainers := policies["churn-trainers"].Spec
+	if in, out := trainers.Ingress[0], trainers.Egress[0]; in.Ports[0].Port.StrVal != "peers" || !maps.Equal(trainers.PodSelector.MatchLabels, in.From[0].PodSelector.MatchLabels) ||
+		!maps.Equal(trainers.PodSelector.MatchLabels, out.To[0].PodSelector.MatchLabels) || trainers.PodSelector.MatchLabels["app.kubernetes.io/component"] != "trainer" {
+		t.Errorf("trainers reach %+v", trainers)
 	}
 	for name, p := range policies {
 		for _, in := range p.Spec.Ingress {

@@ -29,6 +29,7 @@ type requestFlags struct {
 	requestedBy string
 	reason      string
 	gitSHA      string
+	machines    int32
 	overrides   overrideFlags
 	search      searchFlags
 }
@@ -42,6 +43,7 @@ func (f *requestFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.requestedBy, "requested-by", os.Getenv("USER"), "who asks, for people to read")
 	fs.StringVar(&f.reason, "reason", "", "why, for people to read")
 	fs.StringVar(&f.gitSHA, "git-sha", os.Getenv("GIT_SHA"), "commit that asks, a tag of the version")
+	fs.Int32Var(&f.machines, "machines", 0, "how many trainers train the model together, each on a part of the rows, where one is too small (docs/machines.md); not beside --trials")
 	f.overrides.add(fs)
 	f.search.add(fs)
 }
@@ -181,7 +183,7 @@ func (f *requestFlags) event(ctx context.Context, a *app, store blob.Store) (eve
 		Subject: churn.RunID(id), Time: at.UTC(), Correlation: churn.RunID(id),
 		Data: &eventv1.RetrainRequested{
 			Model: model, Experiment: experiment, Dataset: dataset, Spec: spec,
-			Split: o.split(), Training: o.training(), Gate: o.gate(), Search: trials,
+			Split: o.split(), Training: o.training(), Gate: o.gate(), Search: trials, Machines: f.machines,
 			GitSha: f.gitSHA, RequestedBy: f.requestedBy, Reason: f.reason,
 		},
 	}, nil

@@ -43,6 +43,7 @@ type Config struct {
 	Timeout     time.Duration
 	// WorkerMemory is how many MiB a training may allocate; 0: as many as there are.
 	WorkerMemory int
+	Trainers     Trainers
 	HTTPAddr     string // of /metrics, /healthz and /readyz; empty: none
 
 	Notify Notify
@@ -76,6 +77,13 @@ type MLflow struct {
 
 	DatabricksHost  string // if the tracking URI is Databricks
 	DatabricksToken Secret
+}
+
+// Trainers says how trainers train one model together; see services/trainer.
+type Trainers struct {
+	Listen string   // where this one lends workers; empty: nowhere
+	Peers  []string // who lend them to this one; empty: nobody
+	Secret Secret
 }
 
 // Notify says who is told of what becomes of runs; see services/notifier. URLs

@@ -54,6 +54,9 @@ var sample = map[string]string{
 	"CHURN_CONCURRENCY":                "9",
 	"CHURN_WORKER_MEMORY":              "9",
 	"CHURN_TIMEOUT":                    "2m0s",
+	"CHURN_TRAINER_LISTEN":             "0.0.0.0:7300",
+	"CHURN_TRAINER_PEERS":              "trainer-1:7300,trainer-2:7300",
+	"CHURN_TRAINER_SECRET":             "trainer-hunter2",
 	"HTTP_ADDR":                        "127.0.0.1:9100",
 	"NOTIFY_SLACK_URL":                 "https://hooks.slack.com/slack-hunter2",
 	"NOTIFY_SMTP_URL":                  "smtp://churn:smtp-hunter2@mail:587",
@@ -74,6 +77,7 @@ var sample = map[string]string{
 var secrets = []string{
 	sample["KAFKA_PASSWORD"], sample["AWS_SECRET_ACCESS_KEY"],
 	sample["MLFLOW_TRACKING_PASSWORD"], sample["MLFLOW_TRACKING_TOKEN"], sample["DATABRICKS_TOKEN"],
+	sample["CHURN_TRAINER_SECRET"],
 	sample["NOTIFY_SLACK_URL"], sample["NOTIFY_SMTP_URL"], sample["NOTIFY_WEBHOOK_URL"], sample["NOTIFY_WEBHOOK_SECRET"],
 }
 
@@ -255,7 +259,7 @@ func other(name string) string {
 		return "7s"
 	case "MLFLOW_TRACKING_URI", "DATABRICKS_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "MLFLOW_S3_ENDPOINT_URL":
 		return "http://other:7"
-	case "HTTP_ADDR":
+	case "HTTP_ADDR", "CHURN_TRAINER_LISTEN":
 		return "off"
 	case "LOG_LEVEL":
 		return "error"
@@ -301,6 +305,7 @@ func TestBadValues(t *testing.T) {
 		"CHURN_CONCURRENCY":           {"0", "1025", "many"},
 		"CHURN_WORKER_MEMORY":         {"-1", "4GiB", "1.5"},
 		"CHURN_TIMEOUT":               {"0", "15", "9999999999h"},
+		"CHURN_TRAINER_LISTEN":        {"7300", "a:b:c"},
 		"HTTP_ADDR":                   {"9100", "a:b:c"},
 		"LOG_LEVEL":                   {"loud", "panic", "fatal"},
 		"LOG_FORMAT":                  {"xml", "JSON"},

@@ -81,6 +81,12 @@ var settings = []setting{
 		func(c *Config) value { return (*duration)(&c.Timeout) }},
 	{"CHURN_WORKER_MEMORY", "worker-memory", "0", "MiB that the trainer's LightGBM may allocate: more is an attempt that failed; 0 for as many as there are", false,
 		func(c *Config) value { return number{&c.WorkerMemory, 0, 1 << 30} }},
+	{"CHURN_TRAINER_LISTEN", "trainer-listen", "off", "host:port where a trainer lends workers to others, for models that need more than one machine; \"off\" for nowhere", false,
+		func(c *Config) value { return (*address)(&c.Trainers.Listen) }},
+	{"CHURN_TRAINER_PEERS", "trainer-peers", "", "trainers that lend workers to this one, as host:port, separated by commas; a name is every machine it stands for", false,
+		func(c *Config) value { return (*list)(&c.Trainers.Peers) }},
+	{"CHURN_TRAINER_SECRET", "", "", "what trainers let one another in by: 32 characters or more, at random", false,
+		func(c *Config) value { return &c.Trainers.Secret }},
 	{"HTTP_ADDR", "http-addr", "127.0.0.1:0", "address of /metrics, /healthz and /readyz; \"off\" for none", false,
 		func(c *Config) value { return (*address)(&c.HTTPAddr) }},
 

@@ -34,6 +34,7 @@ func (s *Spec) Plan(r *eventv1.RetrainRequested, data, spec *artifactv1.Artifact
 		Reason:      r.GetReason(),
 		RequestedAt: at.UTC().Format(time.RFC3339Nano),
 		Search:      trials(r.GetSearch()),
+		Machines:    machines(r.GetMachines()),
 	}
 	if err := checkPlan(p); err != nil {
 		return nil, churn.Errorf(op, churn.Invalid, "the request cannot be met: %w", err)
@@ -103,6 +104,14 @@ func trials(r *eventv1.Search) *eventv1.Search {
 	return s
 }
 
+// machines is the number as the plan has it: 0 for one.
+func machines(n int32) int32 {
+	if n == 1 {
+		return 0
+	}
+	return n
+}
+
 // checkPlan holds every setting against its range, LightGBM's where it is
 // LightGBM's.
 func checkPlan(p *eventv1.Plan) error {
@@ -116,6 +125,9 @@ func checkPlan(p *eventv1.Plan) error {
 	if s := p.GetSearch(); s != nil {
 		if err := search.Check(s); err != nil {
 			return err
+		}
+		if p.GetMachines() > 0 {
+			return fmt.Errorf("machines is %d beside a search: its trials are trained on one machine each", p.GetMachines())
 		}
 	}
 	t, g := p.GetTraining(), p.GetGate()
@@ -141,6 +153,7 @@ func checkPlan(p *eventv1.Plan) error {
 		{"training.lambda_l2", t.GetLambdaL2(), 0, 1e9, false},
 		{"training.max_bin", float64(t.GetMaxBin()), 2, 65535, false},
 		{"training.seed", float64(t.GetSeed()), 0, math.MaxInt32, false},
+		{"machines", float64(p.GetMachines()), 0, churn.MaxMachines, false},
 		{"gate.min_auc", g.GetMinAuc(), 0, 1, false},
 		{"gate.min_accuracy", g.GetMinAccuracy(), 0, 1, false},
 		{"gate.margin", g.GetMargin(), 0, 1, true},

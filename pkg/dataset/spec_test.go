@@ -180,6 +180,11 @@ func TestPlanFillsInTheSpec(t *testing.T) {
 	if !proto.Equal(plan, want) {
 		t.Errorf("plan %v\nwant %v", plan, want)
 	}
+	for asked, want := range map[int32]int32{1: 0, 2: 2, churn.MaxMachines: churn.MaxMachines} {
+		if plan, err := s.Plan(&eventv1.RetrainRequested{Machines: asked}, source, spec, at); err != nil || plan.GetMachines() != want {
+			t.Errorf("%d machines are planned as %d, want %d: %v", asked, plan.GetMachines(), want, err)
+		}
+	}
 }
 
 // A request's setting counts even where it is the type's zero.
@@ -212,15 +217,20 @@ func TestRequestOverridesTheSpec(t *testing.T) {
 func TestPlanErrorsNameTheSetting(t *testing.T) {
 	s := parseSpec(t, string(data.TelcoSpec))
 	for want, r := range map[string]*eventv1.RetrainRequested{
-		`model is "a/b"`:                {Model: "a/b"},
-		"split.test is 1":               {Split: &eventv1.SplitOverrides{Test: proto.Float64(1)}},
-		"training.num_leaves is 1":      {Training: &eventv1.TrainingOverrides{NumLeaves: proto.Int32(1)}},
-		"training.learning_rate is 0":   {Training: &eventv1.TrainingOverrides{LearningRate: proto.Float64(0)}},
-		"training.seed is -1":           {Training: &eventv1.TrainingOverrides{Seed: proto.Int32(-1)}},
-		"gate.min_auc is 1.5":           {Gate: &eventv1.GateOverrides{MinAuc: proto.Float64(1.5)}},
-		"gate.margin is 0":              {Gate: &eventv1.GateOverrides{Margin: proto.Float64(0)}},
-		"gate.alpha is 0.6":             {Gate: &eventv1.GateOverrides{Alpha: proto.Float64(0.6)}},
-		`gate.policy is "hope"`:         {Gate: &eventv1.GateOverrides{Policy: proto.String("hope")}},
+		`model is "a/b"`:              {Model: "a/b"},
+		"split.test is 1":             {Split: &eventv1.SplitOverrides{Test: proto.Float64(1)}},
+		"training.num_leaves is 1":    {Training: &eventv1.TrainingOverrides{NumLeaves: proto.Int32(1)}},
+		"training.learning_rate is 0": {Training: &eventv1.TrainingOverrides{LearningRate: proto.Float64(0)}},
+		"training.seed is -1":         {Training: &eventv1.TrainingOverrides{Seed: proto.Int32(-1)}},
+		"gate.min_auc is 1.5":         {Gate: &eventv1.GateOverrides{MinAuc: proto.Float64(1.5)}},
+		"gate.margin is 0":            {Gate: &eventv1.GateOverrides{Margin: proto.Float64(0)}},
+		"gate.alpha is 0.6":           {Gate: &eventv1.GateOverrides{Alpha: proto.Float64(0.6)}},
+		`gate.policy is "hope"`:       {Gate: &eventv1.GateOverrides{Policy: proto.String("hope")}},
+		"machines is 17":              {Machines: 17},
+		"machines is -1":              {Machines: -1},
+		"machines is 2 beside a search": {
+			Machines: 2, Search: &eventv1.Search{Trials: 2, Dimensions: []*eventv1.Dimension{{Parameter: "num_leaves", Low: 7, High: 63}}},
+		},
 		`gate.baseline_stage is "../x"`: {Gate: &eventv1.GateOverrides{BaselineStage: proto.String("../x")}},
 	} {
 		_, err := s.Plan(r, nil, nil, time.Unix(0, 0))

@@ -40,6 +40,7 @@ func plan() *eventv1.Plan {
 		GitSha: "abc", RequestedBy: "cron", Reason: "nightly",
 		RequestedAt: "2026-01-31T12:00:00Z",
 		Search:      searched(),
+		Machines:    2,
 	}
 }
 
@@ -118,6 +119,7 @@ func sample(t churn.Topic) proto.Message {
 			Gate:     &eventv1.GateOverrides{MinAuc: proto.Float64(0.7), DryRun: proto.Bool(true), PolicyDocument: plain("s3://churn/policies/p.yaml")},
 			Reason:   "Überprüfung \u2603",
 			Search:   searched(),
+			Machines: 2,
 		}
 	case churn.FeaturesReady:
 		return &eventv1.FeaturesReady{Plan: plan(), Features: features(), Trial: 2, Trials: 3, Training: own(), Rung: 1}

@@ -130,6 +130,7 @@ func (c *checker) request(m *eventv1.RetrainRequested) {
 	c.text("requested_by", m.GetRequestedBy())
 	c.text("reason", m.GetReason())
 	c.search(m.GetSearch())
+	c.within("machines", float64(m.GetMachines()), 0, churn.MaxMachines)
 }
 
 func (c *checker) plan(p *eventv1.Plan) {
@@ -163,6 +164,7 @@ func (c *checker) plan(p *eventv1.Plan) {
 	c.text("reason", p.GetReason())
 	c.time("requested_at", p.GetRequestedAt())
 	c.search(p.GetSearch())
+	c.within("machines", float64(p.GetMachines()), 0, churn.MaxMachines)
 }
 
 func (c *checker) features(f *eventv1.FeatureSet) {

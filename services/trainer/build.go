@@ -29,7 +29,15 @@ func Build(ctx context.Context, p service.Parts) (stage.Stage, error) {
 		return stage.Stage{}, err
 	}
 	context.AfterFunc(ctx, pool.Close)
-	return New(p.Store, p.Tracker, pool).Stage(), nil
+	t := New(p.Store, p.Tracker, pool)
+	if t.peers, err = peers(p.Config.Trainers); err != nil {
+		return stage.Stage{}, err
+	}
+	s := t.Stage()
+	if p.Config.Trainers.Listen != "" {
+		s.Beside = t.lend(p.Config.Trainers, p.Log)
+	}
+	return s, nil
 }
 
 // observe tells the metrics how long LightGBM took.

@@ -25,7 +25,8 @@ type Document struct {
 	Features           int             `json:"features"` // inputs of the model
 	Rows               Rows            `json:"rows"`
 	Parameters         lightgbm.Params `json:"parameters"`
-	Metric             string          `json:"metric"` // that early stopping goes by
+	Machines           int             `json:"machines,omitempty"` // that trained together, if it was not one
+	Metric             string          `json:"metric"`             // that early stopping goes by
 	BestIteration      int             `json:"best_iteration"`
 	Validation         History         `json:"validation"`
 	FoldsAUC           []float64       `json:"folds_auc,omitempty"` // of each fold of cross-validation
@@ -70,6 +71,7 @@ func (t *Trainer) document(run string, ready *eventv1.FeaturesReady, in *input, 
 		Features:           len(in.preprocessor.Features),
 		Rows:               Rows{in.rows[lightgbm.Train], in.rows[lightgbm.Validation]},
 		Parameters:         lightgbm.ParamsOf(settings(ready)),
+		Machines:           int(ready.GetPlan().GetMachines()),
 		Metric:             "binary_logloss",
 		BestIteration:      r.Iterations,
 	}

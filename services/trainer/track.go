@@ -3,6 +3,7 @@ package trainer
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
@@ -33,6 +34,9 @@ func (t *Trainer) track(ctx context.Context, e event.Event, ready *eventv1.Featu
 			churn.ImportancesPNG: m.GetImportancesPlot(), churn.ReferenceScores: m.GetReferenceScores(),
 			churn.Contributions: m.GetContributions(),
 		},
+	}
+	if d.Machines > 0 {
+		entry.Params["machines"] = strconv.Itoa(d.Machines)
 	}
 	if len(d.FoldsAUC) > 0 {
 		entry.Metrics["folds_auc"] = m.GetFoldsAuc()

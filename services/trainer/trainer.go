@@ -25,12 +25,13 @@ type Trainer struct {
 	store   blob.Store
 	tracker registry.Tracker
 	pool    *worker.Pool
+	peers   *worker.Peers      // who lend workers; nil: nobody does
 	threads func(rows int) int // to train that many rows with; changes no byte
 }
 
 // New returns a trainer that trains in the pool's workers.
 func New(store blob.Store, tracker registry.Tracker, pool *worker.Pool) *Trainer {
-	return &Trainer{store, tracker, pool, func(rows int) int { return lightgbm.Threads(rows, pool.CPUs()) }}
+	return &Trainer{store: store, tracker: tracker, pool: pool, threads: func(rows int) int { return lightgbm.Threads(rows, pool.CPUs()) }}
 }
 
 // Stage returns the trainer as a stage.
@@ -135,8 +136,7 @@ func (t *Trainer) train(ctx context.Context, ready *eventv1.FeaturesReady, in *i
 	data := told(ctx, in.data())
 	start := time.Now() //nolint:forbidigo // for the log
 	training, end := obs.Span(ctx, "train", trace.WithAttributes(attribute.Int("churn.rows", data.Rows[lightgbm.Train])))
-	result, err := t.pool.Train(training, params, lightgbm.Options{
-		Threads:   t.threads(data.Rows[lightgbm.Train]),
+	result, err := t.fit(training, machines(ready), params, lightgbm.Options{
 		ScoreRows: scoreRows, ContributionRows: in.explain(),
 		Progress: progress(ctx, "training", params),
 	}, data)

@@ -11,9 +11,6 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 )
 
-// MaxMembers is the most trainings that may make one model.
-const MaxMembers = 16
-
 // Members says that this training is one of several, each with a part of the
 // training rows and each in a process of its own, that make one model: that of
 // LightGBM's data-parallel learner. Every member takes the same part in the same

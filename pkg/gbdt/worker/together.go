@@ -20,8 +20,8 @@ import (
 // that are free are a Transient error, for which nobody waits: whoever is there is
 // let go at once, so that two trainings never wait for one another.
 func (p *Pool) TrainTogether(ctx context.Context, machines int, peers *Peers, params lightgbm.Params, o lightgbm.Options, d lightgbm.Data) (*lightgbm.Result, error) {
-	if machines < 2 || machines > lightgbm.MaxMembers {
-		return nil, churn.Errorf(opTogether, churn.Invalid, "%d machines: from 2 to %d train together", machines, lightgbm.MaxMembers)
+	if machines < 2 || machines > churn.MaxMachines {
+		return nil, churn.Errorf(opTogether, churn.Invalid, "%d machines: from 2 to %d train together", machines, churn.MaxMachines)
 	}
 	here := 1
 	if peers == nil {

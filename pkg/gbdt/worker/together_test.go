@@ -519,7 +519,7 @@ func TestSecrets(t *testing.T) {
 
 // Parts are like the whole: also where rows alternate.
 func TestParts(t *testing.T) {
-	for n := 2; n <= lightgbm.MaxMembers; n++ {
+	for n := 2; n <= churn.MaxMachines; n++ {
 		sizes, even := partSizes(10_000, n), make([]int, n)
 		for row := 0; row < 10_000; row += 2 {
 			even[partOf(row, n)]++

@@ -118,6 +118,18 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end -}}
 
+{{- define "churn.trainerPeers" -}}
+{{- with .Values.trainerPeers }}
+{{- if .existingSecret }}
+- {name: CHURN_TRAINER_LISTEN, value: "0.0.0.0:7300"}
+- {name: CHURN_TRAINER_PEERS, value: "{{ include "churn.fullname" $ }}-trainer:7300"}
+- name: CHURN_TRAINER_SECRET
+  valueFrom:
+    secretKeyRef: {name: {{ .existingSecret }}, key: {{ .secretKey }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "churn.notifyMounts" -}}
 {{- if .Values.notify.templatesConfigMap }}
 - {name: templates, mountPath: /etc/churn/templates, readOnly: true}

@@ -54,7 +54,10 @@ type Plan struct {
 	// Every event of the run carries it as its time.
 	RequestedAt string `protobuf:"bytes,11,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
 	// Several trials rather than one training; unset means one.
-	Search        *Search `protobuf:"bytes,12,opt,name=search,proto3" json:"search,omitempty"`
+	Search *Search `protobuf:"bytes,12,opt,name=search,proto3" json:"search,omitempty"`
+	// How many machines train the model together, each on a part of the training
+	// rows; 0 means one. The trees depend on it.
+	Machines      int32 `protobuf:"varint,13,opt,name=machines,proto3" json:"machines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,6 +174,13 @@ func (x *Plan) GetSearch() *Search {
 		return x.Search
 	}
 	return nil
+}
+
+func (x *Plan) GetMachines() int32 {
+	if x != nil {
+		return x.Machines
+	}
+	return 0
 }
 
 // Split divides rows by a hash of the row's key and a salt.
@@ -499,7 +509,7 @@ var File_asfotec_churn_event_v1_plan_proto protoreflect.FileDescriptor
 
 const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"!asfotec/churn/event/v1/plan.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a#asfotec/churn/event/v1/search.proto\"\x88\x04\n" +
+	"!asfotec/churn/event/v1/plan.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a#asfotec/churn/event/v1/search.proto\"\xa4\x04\n" +
 	"\x04Plan\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n" +
 	"\n" +
@@ -515,7 +525,8 @@ const file_asfotec_churn_event_v1_plan_proto_rawDesc = "" +
 	"\x06reason\x18\n" +
 	" \x01(\tR\x06reason\x12!\n" +
 	"\frequested_at\x18\v \x01(\tR\vrequestedAt\x126\n" +
-	"\x06search\x18\f \x01(\v2\x1e.asfotec.churn.event.v1.SearchR\x06search\"O\n" +
+	"\x06search\x18\f \x01(\v2\x1e.asfotec.churn.event.v1.SearchR\x06search\x12\x1a\n" +
+	"\bmachines\x18\r \x01(\x05R\bmachines\"O\n" +
 	"\x05Split\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\x01R\x04test\x12\x1e\n" +
 	"\n" +

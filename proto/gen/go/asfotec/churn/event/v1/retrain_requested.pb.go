@@ -51,7 +51,9 @@ type RetrainRequested struct {
 	// See Plan.reason.
 	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
 	// See Plan.search.
-	Search        *Search `protobuf:"bytes,11,opt,name=search,proto3" json:"search,omitempty"`
+	Search *Search `protobuf:"bytes,11,opt,name=search,proto3" json:"search,omitempty"`
+	// See Plan.machines; not beside a search. 1 means one, too.
+	Machines      int32 `protobuf:"varint,12,opt,name=machines,proto3" json:"machines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -161,6 +163,13 @@ func (x *RetrainRequested) GetSearch() *Search {
 		return x.Search
 	}
 	return nil
+}
+
+func (x *RetrainRequested) GetMachines() int32 {
+	if x != nil {
+		return x.Machines
+	}
+	return 0
 }
 
 // SplitOverrides is Split with every field optional.
@@ -486,7 +495,7 @@ var File_asfotec_churn_event_v1_retrain_requested_proto protoreflect.FileDescrip
 
 const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
 	"\n" +
-	".asfotec/churn/event/v1/retrain_requested.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a#asfotec/churn/event/v1/search.proto\"\x8c\x04\n" +
+	".asfotec/churn/event/v1/retrain_requested.proto\x12\x16asfotec.churn.event.v1\x1a(asfotec/churn/artifact/v1/artifact.proto\x1a#asfotec/churn/event/v1/search.proto\"\xa8\x04\n" +
 	"\x10RetrainRequested\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n" +
 	"\n" +
@@ -501,7 +510,8 @@ const file_asfotec_churn_event_v1_retrain_requested_proto_rawDesc = "" +
 	"\frequested_by\x18\t \x01(\tR\vrequestedBy\x12\x16\n" +
 	"\x06reason\x18\n" +
 	" \x01(\tR\x06reason\x126\n" +
-	"\x06search\x18\v \x01(\v2\x1e.asfotec.churn.event.v1.SearchR\x06search\"\x88\x01\n" +
+	"\x06search\x18\v \x01(\v2\x1e.asfotec.churn.event.v1.SearchR\x06search\x12\x1a\n" +
+	"\bmachines\x18\f \x01(\x05R\bmachines\"\x88\x01\n" +
 	"\x0eSplitOverrides\x12\x17\n" +
 	"\x04test\x18\x01 \x01(\x01H\x00R\x04test\x88\x01\x01\x12#\n" +
 	"\n" +

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Plan(_message.Message):
-    __slots__ = ("model", "experiment", "dataset", "spec", "split", "training", "gate", "git_sha", "requested_by", "reason", "requested_at", "search")
+    __slots__ = ("model", "experiment", "dataset", "spec", "split", "training", "gate", "git_sha", "requested_by", "reason", "requested_at", "search", "machines")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +21,7 @@ class Plan(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
     SEARCH_FIELD_NUMBER: _ClassVar[int]
+    MACHINES_FIELD_NUMBER: _ClassVar[int]
     model: str
     experiment: str
     dataset: _artifact_pb2.Artifact
@@ -33,7 +34,8 @@ class Plan(_message.Message):
     reason: str
     requested_at: str
     search: _search_pb2.Search
-    def __init__(self, model: _Optional[str] = ..., experiment: _Optional[str] = ..., dataset: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., spec: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., split: _Optional[_Union[Split, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., git_sha: _Optional[str] = ..., requested_by: _Optional[str] = ..., reason: _Optional[str] = ..., requested_at: _Optional[str] = ..., search: _Optional[_Union[_search_pb2.Search, _Mapping]] = ...) -> None: ...
+    machines: int
+    def __init__(self, model: _Optional[str] = ..., experiment: _Optional[str] = ..., dataset: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., spec: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., split: _Optional[_Union[Split, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., git_sha: _Optional[str] = ..., requested_by: _Optional[str] = ..., reason: _Optional[str] = ..., requested_at: _Optional[str] = ..., search: _Optional[_Union[_search_pb2.Search, _Mapping]] = ..., machines: _Optional[int] = ...) -> None: ...
 
 class Split(_message.Message):
     __slots__ = ("test", "validation", "salt")

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RetrainRequested(_message.Message):
-    __slots__ = ("model", "experiment", "dataset", "spec", "split", "training", "gate", "git_sha", "requested_by", "reason", "search")
+    __slots__ = ("model", "experiment", "dataset", "spec", "split", "training", "gate", "git_sha", "requested_by", "reason", "search", "machines")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class RetrainRequested(_message.Message):
     REQUESTED_BY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     SEARCH_FIELD_NUMBER: _ClassVar[int]
+    MACHINES_FIELD_NUMBER: _ClassVar[int]
     model: str
     experiment: str
     dataset: _artifact_pb2.Artifact
@@ -31,7 +32,8 @@ class RetrainRequested(_message.Message):
     requested_by: str
     reason: str
     search: _search_pb2.Search
-    def __init__(self, model: _Optional[str] = ..., experiment: _Optional[str] = ..., dataset: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., spec: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., split: _Optional[_Union[SplitOverrides, _Mapping]] = ..., training: _Optional[_Union[TrainingOverrides, _Mapping]] = ..., gate: _Optional[_Union[GateOverrides, _Mapping]] = ..., git_sha: _Optional[str] = ..., requested_by: _Optional[str] = ..., reason: _Optional[str] = ..., search: _Optional[_Union[_search_pb2.Search, _Mapping]] = ...) -> None: ...
+    machines: int
+    def __init__(self, model: _Optional[str] = ..., experiment: _Optional[str] = ..., dataset: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., spec: _Optional[_Union[_artifact_pb2.Artifact, _Mapping]] = ..., split: _Optional[_Union[SplitOverrides, _Mapping]] = ..., training: _Optional[_Union[TrainingOverrides, _Mapping]] = ..., gate: _Optional[_Union[GateOverrides, _Mapping]] = ..., git_sha: _Optional[str] = ..., requested_by: _Optional[str] = ..., reason: _Optional[str] = ..., search: _Optional[_Union[_search_pb2.Search, _Mapping]] = ..., machines: _Optional[int] = ...) -> None: ...
 
 class SplitOverrides(_message.Message):
     __slots__ = ("test", "validation", "salt")
