@@ -2,13 +2,13 @@ package test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,9 +20,9 @@ func onMachines(id string) []string {
 	return append(request(id), "--machines", "2", "--num-iterations", "800", "--early-stopping-rounds", "0", "--learning-rate", "0.01", "--num-leaves", "15")
 }
 
-// One model by two trainers, one of which is killed every two seconds for a while,
-// and with strangers at both doors: every digest and the stream of events are those
-// of one undisturbed process with two workers.
+// One model by two trainers, with strangers at both doors. The one that lends is
+// killed, which the one that leads says; then the one that leads is. Every digest
+// and the stream of events are those of one undisturbed process with two workers.
 func TestTwoTrainersTrainOneModel(t *testing.T) {
 	t.Parallel()
 	alone := newStack(t)
@@ -32,52 +32,68 @@ func TestTwoTrainersTrainOneModel(t *testing.T) {
 
 	cluster := clusterStack(t)
 	cluster.patience = 6 * time.Minute
-	doors := []string{freeAddr(t), freeAddr(t)}
+	p := pair{s: cluster, doors: [2]string{freeAddr(t), freeAddr(t)}}
 	cluster.env = append(cluster.env, "KAFKA_SESSION_TIMEOUT=6s", // the least that Kafka allows
-		"CHURN_TRAINER_PEERS="+strings.Join(doors, ","), "CHURN_TRAINER_SECRET="+strings.Repeat("secret", 8))
+		"CHURN_TRAINER_PEERS="+strings.Join(p.doors[:], ","), "CHURN_TRAINER_SECRET="+strings.Repeat("secret", 8))
 	for _, service := range services {
 		if service != string(churn.Trainer) {
 			cluster.background(service)
 		}
 	}
-	trainers := make([]*exec.Cmd, len(doors))
-	for i, door := range doors {
-		trainers[i] = cluster.background("trainer", "--trainer-listen", door)
+	p.start(0)
+	p.start(1)
+	cluster.want(0, nil, append(onMachines("same"), "--wait=false")...)
+	lender := p.lender()
+	for _, door := range p.doors {
+		stranger(t, door)
 	}
-	stop := make(chan struct{})
-	var disturbing sync.WaitGroup
-	disturbing.Go(func() {
-		for n := 0; ; n++ {
-			select {
-			case <-stop:
-				return
-			case <-time.After(2 * time.Second):
-			}
-			for _, door := range doors {
-				stranger(door)
-			}
-			if n < 4 {
-				i := n % len(trainers)
-				_ = trainers[i].Process.Kill()
-				_ = trainers[i].Wait()
-				trainers[i] = cluster.background("trainer", "--trainer-listen", doors[i])
-			}
+	p.kill(lender)
+	eventually(t, "the leader to say whom it has lost", func() error {
+		if !bytes.Contains(logOf(t, p.trainers[1-lender]), []byte("member 2 of 2 ("+p.doors[lender]+") was lost")) {
+			return errors.New("it does not")
 		}
+		return nil
 	})
+	p.start(lender)
+	leader := 1 - p.lender()
+	p.kill(leader)
+	p.start(leader)
 	cluster.want(0, &two, onMachines("same")...)
-	close(stop)
-	disturbing.Wait()
 	if two.Status != "promoted" || !maps.Equal(one.digests(), two.digests()) {
 		t.Errorf("status %s, digests\n%v\n%v", two.Status, one.digests(), two.digests())
 	}
 	compareStreams(t, unique(alone.stream()), unique(cluster.stream()))
-	lent := false
-	for _, trainer := range trainers {
-		lent = lent || bytes.Contains(logOf(t, trainer), []byte("a worker is lent"))
-	}
-	if !lent {
-		t.Error("neither trainer has lent a worker to the other")
-	}
+}
+
+// pair is two trainers that lend one another workers.
+type pair struct {
+	s        *aStack
+	doors    [2]string
+	trainers [2]*exec.Cmd
+}
+
+func (p *pair) start(i int) {
+	p.trainers[i] = p.s.background("trainer", "--trainer-listen", p.doors[i])
+}
+
+func (p *pair) kill(i int) {
+	_ = p.trainers[i].Process.Kill()
+	_ = p.trainers[i].Wait()
+}
+
+// lender waits until one trains with the other's worker, and returns which has lent
+// it.
+func (p *pair) lender() (i int) {
+	eventually(p.s.t, "a trainer to lend a worker", func() error {
+		for i = range p.trainers {
+			log := logOf(p.s.t, p.trainers[i])
+			if bytes.Count(log, []byte("a worker is lent")) > bytes.Count(log, []byte("the worker is back")) {
+				return nil
+			}
+		}
+		return errors.New("neither does")
+	})
+	return i
 }
 
 // logOf is what a program that runs in the background has written.
@@ -90,15 +106,16 @@ func logOf(t *testing.T, cmd *exec.Cmd) []byte {
 	return text
 }
 
-// stranger says what a member says to LightGBM's own sockets, and waits for an
-// answer.
-func stranger(door string) {
+// stranger says what a member says to LightGBM's own sockets, and is turned away.
+func stranger(t *testing.T, door string) {
+	t.Helper()
 	link, err := net.Dial("tcp", door)
 	if err != nil {
-		return // the trainer has just been killed
+		t.Fatal(err)
 	}
 	defer link.Close()
-	_, _ = link.Write([]byte{1, 0, 0, 0})
-	_ = link.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	_, _ = io.Copy(io.Discard, link)
+	_, _ = link.Write([]byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0x7f})
+	if n, err := io.Copy(io.Discard, link); err == nil && n > 100 { // at most an alert of TLS's
+		t.Errorf("a stranger is told %d bytes", n)
+	}
 }

@@ -67,6 +67,9 @@ func (p *Pool) lend(ctx context.Context, link *tls.Conn, log *zap.Logger) error 
 	if l.Pool == p.id {
 		return refuse(caller, churn.Errorf("worker.Lend", churn.Invalid, "it is the trainer that asks"))
 	}
+	if l.Library != p.sha256 {
+		return refuse(caller, churn.Errorf("worker.Lend", churn.Invalid, "it has another LightGBM: one that is not of the same version, or for another kind of machine"))
+	}
 	l.Pool, l.Threads = p.id, max(1, min(l.Threads, p.cpus))
 	if !p.free.TryAcquire(int64(l.Threads)) {
 		return refuse(caller, churn.Errorf("worker.Lend", churn.Transient, "it is training"))

@@ -47,18 +47,19 @@ var vanished = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interva
 // lease asks a trainer for a worker, and is its answer.
 type lease struct {
 	Pool    string `json:"pool"`    // who asks, and who answers
+	Library string `json:"library"` // digest of the LightGBM that trains
 	Threads int    `json:"threads"` // at most, and as many as are given
 }
 
 // join adds workers of other trainers to the team until it has so many members.
-func (p *Peers) join(ctx context.Context, t *team, own *Pool, machines, threads int) error {
+func (p *Peers) join(ctx context.Context, t *team, own *Pool, machines int) error {
 	addresses := p.resolve(ctx)
 	var refusals []string
 	for _, address := range addresses {
 		if len(t.members) == machines {
 			return nil
 		}
-		b, err := p.borrow(ctx, address, own, threads)
+		b, err := p.borrow(ctx, address, own, t.options.Threads)
 		if err != nil {
 			refusals = append(refusals, fmt.Sprintf("%s: %v", address, err))
 			continue
@@ -125,7 +126,7 @@ func (b *borrowed) ask(ctx context.Context, own *Pool, threads int) error {
 	if err := b.link.SetDeadline(time.Now().Add(leaseTime)); err != nil {
 		return err
 	}
-	if err := b.sendJSON(kindLease, lease{own.id, threads}); err != nil {
+	if err := b.sendJSON(kindLease, lease{own.id, own.sha256, threads}); err != nil {
 		return err
 	}
 	k, body, err := b.receive()

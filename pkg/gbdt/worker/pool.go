@@ -32,7 +32,7 @@ type Pool struct {
 	free    *semaphore.Weighted // CPUs that no training has
 	observe func(time.Duration) // told how long each training took, rows included
 
-	patience time.Duration // see patience
+	patience, gathering time.Duration // see there
 
 	mu      sync.Mutex
 	workers map[*process]bool // all of them
@@ -55,7 +55,7 @@ func New(ctx context.Context, libraryPath string, limits Limits, observe func(ti
 	}
 	cpus := max(1, limits.CPUs)
 	p := &Pool{
-		id: rand.Text(), patience: patience,
+		id: rand.Text(), patience: patience, gathering: gathering,
 		library: libraryPath, cpus: cpus, memory: limits.Memory, free: semaphore.NewWeighted(int64(cpus)),
 		workers: map[*process]bool{}, observe: observe,
 	}

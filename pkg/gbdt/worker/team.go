@@ -131,7 +131,7 @@ func (t *team) hear(ctx context.Context, i int, awaited bool) (k kind, body []by
 			err = t.members[i].worker.failed(ctx, unexpected(k))
 		}
 		if err != nil {
-			return 0, nil, t.blame(i, err)
+			return 0, nil, t.blame(ctx, i, err)
 		}
 		if k == kindResult {
 			t.free(i, true)
@@ -176,7 +176,7 @@ func (t *team) await(ctx context.Context, i int, do func() error) error {
 	silence := time.AfterFunc(t.patience, t.members[i].worker.kill)
 	err := do()
 	if !silence.Stop() && ctx.Err() == nil {
-		return t.blame(i, churn.Errorf(opTogether, churn.Internal, "nothing was heard of it for %s", t.patience))
+		return t.blame(ctx, i, churn.Errorf(opTogether, churn.Internal, "nothing was heard of it for %s", t.patience))
 	}
 	if err != nil {
 		return t.lost(ctx, i, err)
@@ -186,13 +186,13 @@ func (t *team) await(ctx context.Context, i int, do func() error) error {
 
 // lost says why the connection to a member has ended.
 func (t *team) lost(ctx context.Context, i int, err error) error {
-	return t.blame(i, t.members[i].worker.failed(ctx, err))
+	return t.blame(ctx, i, t.members[i].worker.failed(ctx, err))
 }
 
 // blame names the member that an attempt has failed with, unless that is not its
 // doing: the data is wrong, or nobody waits for the model any more.
-func (t *team) blame(i int, err error) error {
-	if !churn.IsKind(err, churn.Internal) {
+func (t *team) blame(ctx context.Context, i int, err error) error {
+	if churn.IsKind(err, churn.Invalid) || ctx.Err() != nil {
 		return err
 	}
 	return churn.Errorf(opTogether, churn.Internal, "%s was lost: %w", t.name(i), err)
@@ -215,4 +215,5 @@ func (t *team) disband() {
 	for i := range t.members {
 		t.free(i, false)
 	}
+	t.members, t.first = nil, nil
 }

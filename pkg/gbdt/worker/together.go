@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/asfotec/churn/pkg/churn"
@@ -17,40 +18,74 @@ import (
 //
 // A member that ends, that cannot be reached any more or of which nothing is heard
 // is an Internal error that names it; the others are free then. Too few machines
-// that are free are a Transient error, for which nobody waits: whoever is there is
-// let go at once, so that two trainings never wait for one another.
+// that are free for minutes are a Transient error.
 func (p *Pool) TrainTogether(ctx context.Context, machines int, peers *Peers, params lightgbm.Params, o lightgbm.Options, d lightgbm.Data) (*lightgbm.Result, error) {
 	if machines < 2 || machines > churn.MaxMachines {
 		return nil, churn.Errorf(opTogether, churn.Invalid, "%d machines: from 2 to %d train together", machines, churn.MaxMachines)
 	}
-	here := 1
-	if peers == nil {
-		here = machines
-	}
-	threads := max(1, min(o.Threads, p.cpus)/here)
-	cpus := int64(min(threads*here, p.cpus))
-	if err := p.free.Acquire(ctx, cpus); err != nil {
-		return nil, churn.E(opTogether, churn.Transient, err)
-	}
-	defer p.free.Release(cpus)
 	t := &team{patience: p.patience, data: d, options: o}
-	defer t.disband()
-	for range here {
-		if err := p.join(ctx, t, threads); err != nil {
-			return nil, err
-		}
+	disband, err := p.gather(ctx, t, machines, peers)
+	if err != nil {
+		return nil, err
 	}
-	if peers != nil {
-		if err := peers.join(ctx, t, p, machines, o.Threads); err != nil {
-			return nil, err
-		}
-	}
+	defer disband()
 	start := time.Now()
 	r, err := t.train(ctx, params)
 	if err == nil && p.observe != nil {
 		p.observe(time.Since(start))
 	}
 	return r, err
+}
+
+const (
+	gathering = 2 * time.Minute // for which others are asked again
+	pause     = 5 * time.Second // before that, at most
+)
+
+// gather fills the team. Where others cannot lend a worker now they are asked again
+// after a pause, in which nothing is held: two leaders never wait for one another.
+func (p *Pool) gather(ctx context.Context, t *team, machines int, peers *Peers) (disband func(), err error) {
+	for start := time.Now(); ; {
+		disband, err = p.assemble(ctx, t, machines, peers)
+		if !churn.IsKind(err, churn.Transient) || time.Since(start) >= p.gathering {
+			return disband, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause - rand.N(pause)): // so that two leaders do not meet again
+		}
+	}
+}
+
+// assemble fills the team at once, or lets everyone go.
+func (p *Pool) assemble(ctx context.Context, t *team, machines int, peers *Peers) (disband func(), err error) {
+	here := 1
+	if peers == nil {
+		here = machines
+	}
+	threads := max(1, min(t.options.Threads, p.cpus)/here)
+	cpus := int64(min(threads*here, p.cpus))
+	if err := p.free.Acquire(ctx, cpus); err != nil {
+		return nil, churn.E(opTogether, churn.Transient, err)
+	}
+	disband = func() {
+		t.disband()
+		p.free.Release(cpus)
+	}
+	for range here {
+		if err = p.join(ctx, t, threads); err != nil {
+			break
+		}
+	}
+	if err == nil && peers != nil {
+		err = peers.join(ctx, t, p, machines)
+	}
+	if err != nil {
+		disband()
+		return nil, err
+	}
+	return disband, nil
 }
 
 // join adds a worker of this pool to the team.

@@ -250,6 +250,7 @@ func TestLostLender(t *testing.T) {
 		t.Errorf("the trainer is killed: %v", err)
 	}
 	isFree(t, pool)
+	pool.gathering = 0
 	_, err = together(t.Context(), t, pool, 2, peers, nil)
 	if !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), there) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("the trainer is not there: %v", err)
@@ -275,19 +276,15 @@ func TestHangingTrainers(t *testing.T) {
 
 	other, there := lender(t, 1)
 	other.patience = time.Second
-	link := lent(t, there, secret)
+	link := lent(t, there, other.sha256)
 	defer link.Close() // it says nothing more
 	isFree(t, other)
 }
 
 // lent borrows a worker and returns the connection to it.
-func lent(t testing.TB, address, secret string) *borrowed {
+func lent(t testing.TB, address, sha256 string) *borrowed {
 	t.Helper()
-	peers, err := NewPeers([]string{address}, secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := peers.borrow(t.Context(), address, &Pool{id: "test"}, 1)
+	b, err := peersAt(t, address).borrow(t.Context(), address, &Pool{id: "test", sha256: sha256}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,6 +293,37 @@ func lent(t testing.TB, address, secret string) *borrowed {
 
 // Close lets the tests defer it.
 func (b *borrowed) Close() error { b.kill(); return nil }
+
+// Trainers with another LightGBM do not train together.
+func TestOtherLibrary(t *testing.T) {
+	other, there := lender(t, 1)
+	_, err := peersAt(t, there).borrow(t.Context(), there, &Pool{id: "test", sha256: "another"}, 1)
+	if !churn.IsKind(err, churn.Invalid) || !strings.Contains(err.Error(), "another LightGBM") {
+		t.Errorf("%v, want a refusal", err)
+	}
+	isFree(t, other)
+}
+
+// A lender that ends, as at a new version, is lost by name.
+func TestLenderEnds(t *testing.T) {
+	pool, other := newPool(t, 1), newPool(t, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- other.Lend(ctx, l, secret, zap.NewNop()) }()
+	_, err = together(t.Context(), t, pool, 2, peersAt(t, l.Addr().String()), func(lightgbm.Iteration) { cancel() })
+	if !churn.IsKind(err, churn.Internal) || !strings.Contains(err.Error(), "member 2 of 2 ("+l.Addr().String()+") was lost") {
+		t.Errorf("the lender ends: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	isFree(t, pool)
+	isFree(t, other)
+}
 
 // A trainer whose leader is killed has its worker back.
 func TestLostLeader(t *testing.T) {
@@ -370,7 +398,9 @@ func TestBusyLender(t *testing.T) {
 			if len(busy(t, there)) != 1 {
 				t.Error("the other trainer has not lent its worker")
 			}
-			_, err := together(t.Context(), t, newPool(t, 1), machines, peers, nil)
+			another := newPool(t, 1)
+			another.gathering = 0
+			_, err := together(t.Context(), t, another, machines, peers, nil)
 			if !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), thereAt+": worker.Lend: it is training; ") {
 				t.Errorf("a second training: %v, want a transient error", err)
 			}
@@ -381,6 +411,10 @@ func TestBusyLender(t *testing.T) {
 	}
 	isFree(t, here)
 	isFree(t, there)
+	if _, err = together(t.Context(), t, here, 2, peers, nil); err != nil {
+		t.Errorf("the training after: %v", err)
+	}
+	here.gathering = 0
 	_, err = together(t.Context(), t, here, 3, peers, nil)
 	if !churn.IsKind(err, churn.Transient) || !strings.Contains(err.Error(), "3 machines are to train, and 1 of the trainers") ||
 		!strings.Contains(err.Error(), hereAt+": worker.Lend: it is the trainer that asks") {
