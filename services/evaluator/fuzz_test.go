@@ -9,6 +9,7 @@ import (
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/event"
+	"github.com/asfotec/churn/pkg/feature"
 	"github.com/asfotec/churn/pkg/gbdt/lightgbm"
 	"github.com/asfotec/churn/pkg/soak"
 	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
@@ -28,7 +29,7 @@ func FuzzArtifacts(f *testing.F) {
 			f.Add(uint8(i), []byte(`{"version": 1, "features": [{"feature": "tenure", "mean": -1, "mean_abs": 1, "points": [{"value": 1, "contribution": 2}]}]}`))
 			continue
 		}
-		body, err := sound.store.Get(f.Context(), *a, tableLimit)
+		body, err := sound.store.Get(f.Context(), *a, feature.MaxTable)
 		if err != nil {
 			f.Fatal(err)
 		}

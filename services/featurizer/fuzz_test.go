@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
@@ -43,7 +44,7 @@ func FuzzPass(f *testing.F) {
 	f.Add(file(func(int) string { return "\"a, \"\"b\"\"\"," }))
 	f.Add([]byte("id,c,n,y\n"))
 	soak.Fuzz(f, func(t *testing.T, text []byte) {
-		table, err := temporary()
+		table, err := blob.NewTemporary()
 		if err != nil {
 			t.Fatal(err)
 		}
