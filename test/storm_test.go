@@ -64,7 +64,8 @@ func TestStorm(t *testing.T) {
 	ctx, calm := context.WithCancel(t.Context())
 	defer calm()
 	published := make(chan []string, 1)
-	go func() { published <- s.publish(ctx) }()
+	first := s.template()
+	go func() { published <- s.publish(ctx, first) }()
 	watching, unwatch := context.WithCancel(t.Context())
 	var watched sync.WaitGroup
 	watched.Go(func() { s.vitals.run(watching, s.services) })
@@ -156,8 +157,8 @@ func (s *storm) template() event.Event {
 // publish asks for the runs, some of them searches, and some cancelled a moment
 // later, by clocks that are off by up to a day and a half, with at most InFlight of them without an end, and
 // returns the ids of the requests that were acknowledged.
-func (s *storm) publish(ctx context.Context) []string {
-	first, clocks := s.template(), rand.New(rand.NewPCG(s.config.Seed, 2))
+func (s *storm) publish(ctx context.Context, first event.Event) []string {
+	clocks := rand.New(rand.NewPCG(s.config.Seed, 2))
 	asked := []string{first.ID}
 	for n := 1; n < s.config.Requests && ctx.Err() == nil; n++ {
 		e := first
