@@ -10,4 +10,8 @@
 //
 // and a test that trains with a TestMain that does the same. Workers stay between
 // trainings, are replaced when they die, and die with their parent.
+//
+// Several workers can train one model together, each on a part of the rows: those
+// of one pool, or such that the pools of other programs lend. See TrainTogether and
+// Lend; docs/adr/0025 says why LightGBM's own sockets are not used for it.
 package worker
