@@ -517,7 +517,7 @@ func FuzzReceive(f *testing.F) {
 			}
 			var chunk lightgbm.Chunk
 			_ = readChunk(body, &chunk, 3) // must not panic
-			_, _ = readBlocks(body, 3) // nor this
+			_, _ = readBlocks(body, 3)     // nor this
 			if err := addContributions(&result, body, 8); err == nil && len(result.Contributions) > 8 {
 				t.Fatalf("%d contributions of 8", len(result.Contributions))
 			}
