@@ -1,6 +1,7 @@
 package test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -32,12 +33,16 @@ func (d *smallDisk) filled(r *rand.Rand) error {
 	}
 	defer os.Remove(ballast)
 	defer f.Close()
-	var room syscall.Statfs_t
-	if err := syscall.Statfs(d.dir, &room); err != nil {
-		return err
-	}
-	if err := syscall.Fallocate(int(f.Fd()), 0, 0, int64(room.Bavail)*room.Bsize); err != nil { //nolint:gosec // a descriptor
-		return err
+	at := int64(0)
+	for size := int64(1 << 30); size >= 1<<12; { // others take of it at the same time
+		switch err := syscall.Fallocate(int(f.Fd()), 0, at, size); {
+		case err == nil:
+			at += size
+		case errors.Is(err, syscall.ENOSPC):
+			size /= 2
+		default:
+			return err
+		}
 	}
 	time.Sleep(time.Second + time.Duration(r.IntN(4000))*time.Millisecond)
 	return nil

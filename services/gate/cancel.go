@@ -53,7 +53,7 @@ func (g *Gate) lastAsked(ctx context.Context, run string) (*asked, error) {
 func (g *Gate) stops(ctx context.Context, e event.Event, c *stage.Cancellation) (bool, error) {
 	m, ok := e.Data.(*eventv1.ModelEvaluated)
 	if !ok || event.Validate(e) != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // what is wrong with the event is said where it is handled
 	}
 	is, err := g.claimAs(ctx, e, m.GetRound(), claimed{e.ID, c.Event})
 	return is.Event == e.ID && is.Cancelled != "", err
