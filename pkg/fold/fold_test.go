@@ -117,3 +117,26 @@ func TestSortedNewestFirst(t *testing.T) {
 		}
 	}
 }
+
+// That somebody asks for a run's end is told of the run, and changes nothing of it:
+// what comes of it does.
+func TestACancellationIsNoStep(t *testing.T) {
+	events := aRun()[:3]
+	id := events[0].Run()
+	asked := event.Event{
+		Topic: churn.CancelRequested, ID: "cancel", Time: time.Unix(1, 0).UTC(), Type: churn.CancelRequested.Type(),
+		Data: &eventv1.CancelRequested{Model: "other", Run: id, RequestedBy: "ada", Reason: "wrong file"}, // whose producer knows no correlation
+	}
+	runs := fold.Runs{}
+	for _, e := range append([]event.Event{asked}, events...) {
+		runs.Add(e)
+	}
+	run := runs[id]
+	if len(runs) != 1 || run.Status() != fold.Evaluate || run.Model != "m" || !run.RequestedAt.Equal(time.Unix(1000, 0)) || len(run.Events) != 4 {
+		t.Errorf("%d runs; %s of %s, asked for at %v", len(runs), run.Status(), run.Model, run.RequestedAt)
+	}
+	runs.Add(events[2].Reply(churn.Evaluator, churn.RunFailed, 0, "m", &eventv1.RunFailed{Model: "m", Run: id, Kind: "cancelled"}))
+	if run.Status() != fold.Failed {
+		t.Errorf("and in the end %s", run.Status())
+	}
+}

@@ -52,6 +52,11 @@ func TestTrials(t *testing.T) {
 		return e
 	}
 	events = append(events, request)
+	zero, one := ready(request, 0, 0), ready(request, 1, 0)
+	trained(one, 0.8)
+	trained(zero, 0.7)
+	steps("0/0 0.7 ", "1/0 0.8 ", "training 0 false") // the third has yet to begin
+	events = events[:1]
 	zero, one, two := ready(request, 0, 0), ready(request, 1, 0), ready(request, 2, 0)
 	steps("0/0 0 ", "1/0 0 ", "2/0 0 ", "training 0 false")
 	trained(two, 0)
