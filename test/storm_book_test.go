@@ -48,7 +48,10 @@ func (s *storm) read() *book {
 		})
 	}
 	for _, of := range churn.Stages() {
-		s.each(of.DeadLetterTopic().Name(s.prefix), func(bus.Record) { b.dead++ })
+		s.each(of.DeadLetterTopic().Name(s.prefix), func(r bus.Record) {
+			b.dead++
+			s.t.Errorf("a dead letter of the %s, of %s, after %s attempts: %s", of, header(r, "dlq_topic"), header(r, "dlq_attempts"), header(r, "dlq_message"))
+		})
 	}
 	return b
 }
@@ -73,9 +76,6 @@ func (b *book) check(t *testing.T, s *storm, asked []string) {
 	}
 	b.checkTable(t, chains)
 	b.checkArtifacts(t, s)
-	if b.dead > 0 {
-		t.Errorf("%d dead letters", b.dead)
-	}
 }
 
 // What was acknowledged is there, and every request has exactly one end.
