@@ -102,7 +102,7 @@ func TestFaultsOfPublishing(t *testing.T) {
 		{err: kerr.UnknownServerError, count: 1, kind: churn.Transient, fails: true},
 		{err: kerr.MessageTooLarge, count: 1, kind: churn.Invalid, fails: true},
 		{err: kerr.RecordListTooLarge, count: 1, kind: churn.Invalid, fails: true},
-		{err: kerr.UnknownTopicOrPartition, count: -1, kind: churn.Invalid, fails: true},
+		{err: kerr.UnknownTopicOrPartition, count: -1, kind: churn.Transient, fails: true}, // of a topic that was there
 		{err: kerr.TopicAuthorizationFailed, count: 1, kind: churn.Denied, fails: true},
 	} {
 		t.Run(fmt.Sprintf("%s %d times", f.err.Message, f.count), func(t *testing.T) {

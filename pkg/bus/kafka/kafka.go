@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
@@ -99,6 +100,7 @@ type Bus struct {
 	client    *kafka.Client
 	dialer    *kafka.Dialer
 	balancer  spread
+	seen      sync.Map // topics that were there
 }
 
 var _ bus.Bus = (*Bus)(nil)

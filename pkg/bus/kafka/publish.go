@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
@@ -103,6 +104,9 @@ func (b *Bus) produce(ctx context.Context, p partition, records []bus.Record) er
 		if err == nil {
 			err = res.Error
 		}
+		if missing(err) {
+			return b.forgotten(p.topic)
+		}
 		if err != nil {
 			return fmt.Errorf("topic %s: %w", p.topic, err)
 		}
@@ -148,6 +152,9 @@ func (b *Bus) known(ctx context.Context, topic string) ([]int, error) {
 	}
 	t := m.Topics[0]
 	if errors.Is(t.Error, kafka.UnknownTopicOrPartition) || (t.Error == nil && len(t.Partitions) == 0) {
+		if _, was := b.seen.Load(topic); was {
+			return nil, b.forgotten(topic)
+		}
 		return nil, churn.Errorf(op, churn.NotFound, "there is no topic %q", topic)
 	}
 	if t.Error != nil {
@@ -158,5 +165,14 @@ func (b *Bus) known(ctx context.Context, topic string) ([]int, error) {
 		ids[i] = p.ID
 	}
 	slices.Sort(ids)
+	b.seen.Store(topic, true)
 	return ids, nil
+}
+
+// forgotten is the error of a topic that was there and is not: a broker that has
+// just started takes clients before it knows its topics. A record must not be given
+// up for that. A topic that somebody has deleted is waited for, too.
+func (b *Bus) forgotten(topic string) error {
+	return churn.Errorf("kafka.forgotten", churn.Transient, "topic %s was there, and the broker at %s does not know it now: is it starting, or was the topic deleted?",
+		topic, strings.Join(b.config.Brokers, ","))
 }
