@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -12,12 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asfotec/churn/pkg/bus"
 	"github.com/asfotec/churn/pkg/churn"
+	"github.com/asfotec/churn/pkg/event"
+	eventv1 "github.com/asfotec/churn/proto/gen/go/asfotec/churn/event/v1"
 )
 
 // onMachines is a request for a training by two machines that takes a while.
 func onMachines(id string) []string {
-	return append(request(id), "--machines", "2", "--num-iterations", "800", "--early-stopping-rounds", "0", "--learning-rate", "0.01", "--num-leaves", "15")
+	return append(request(id), "--machines", "2", "--num-iterations", "3000", "--early-stopping-rounds", "0", "--learning-rate", "0.0025", "--num-leaves", "15")
 }
 
 // One model by two trainers, with strangers at both doors. The one that lends is
@@ -42,6 +46,7 @@ func TestTwoTrainersTrainOneModel(t *testing.T) {
 	}
 	p.start(0)
 	p.start(1)
+	p.bus = busOf(t, cluster)
 	cluster.want(0, nil, append(onMachines("same"), "--wait=false")...)
 	lender := p.lender()
 	for _, door := range p.doors {
@@ -70,6 +75,7 @@ type pair struct {
 	s        *aStack
 	doors    [2]string
 	trainers [2]*exec.Cmd
+	bus      bus.Bus
 }
 
 func (p *pair) start(i int) {
@@ -82,18 +88,59 @@ func (p *pair) kill(i int) {
 }
 
 // lender waits until one trains with the other's worker, and returns which has lent
-// it.
-func (p *pair) lender() (i int) {
-	eventually(p.s.t, "a trainer to lend a worker", func() error {
-		for i = range p.trainers {
-			log := logOf(p.s.t, p.trainers[i])
-			if bytes.Count(log, []byte("a worker is lent")) > bytes.Count(log, []byte("the worker is back")) {
-				return nil
+// it. The group may still change hands once more: then it is waited for anew.
+func (p *pair) lender() int {
+	p.s.t.Helper()
+	for {
+		i := -1
+		eventually(p.s.t, "a trainer to lend a worker", func() error {
+			if i = p.lends(); i < 0 {
+				return errors.New("neither does")
 			}
+			return nil
+		})
+		since, err := p.bus.End(p.s.t.Context(), progressTopic)
+		if err != nil {
+			p.s.t.Fatal(err)
 		}
-		return errors.New("neither does")
+		p.awaitTraining(since)
+		if p.lends() == i {
+			return i
+		}
+	}
+}
+
+// lends returns which of the trainers has lent a worker that is not back, -1 if
+// neither has.
+func (p *pair) lends() int {
+	for i := range p.trainers {
+		log := logOf(p.s.t, p.trainers[i])
+		if bytes.Count(log, []byte("a worker is lent")) > bytes.Count(log, []byte("the worker is back")) {
+			return i
+		}
+	}
+	return -1
+}
+
+var progressTopic = churn.RunProgress.Name(churn.DefaultPrefix)
+
+// awaitTraining waits until somebody has trained a tree since then.
+func (p *pair) awaitTraining(since bus.Position) {
+	p.s.t.Helper()
+	ctx, found := context.WithTimeout(p.s.t.Context(), time.Minute)
+	defer found()
+	trains := false
+	err := p.bus.Read(ctx, progressTopic, since, true, func(_ context.Context, r bus.Record) error {
+		e, err := event.Decode(r, churn.DefaultPrefix)
+		if m, ok := e.Data.(*eventv1.RunProgress); ok && m.GetActivity() == "training" && m.GetDone() > 0 {
+			trains = true
+			found()
+		}
+		return err
 	})
-	return i
+	if err != nil || !trains {
+		p.s.t.Fatalf("nobody trains: %v", err)
+	}
 }
 
 // logOf is what a program that runs in the background has written.

@@ -108,21 +108,27 @@ type storm struct {
 func newStorm(t *testing.T, c stormConfig) *storm {
 	t.Helper()
 	parts := startStormParts(t, c)
-	cfg := stormSettings(t, parts.stack.env)
+	cfg := settingsOf(t, parts.stack.env)
 	p, err := service.NewParts(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := cfg.Bus()
+	return &storm{parts, t, c, p, busOf(t, parts.stack), cfg.TopicPrefix, &watch{}, &weather{}}
+}
+
+// busOf returns the broker that a stack's commands reach.
+func busOf(t *testing.T, s *aStack) bus.Bus {
+	t.Helper()
+	b, err := settingsOf(t, s.env).Bus()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
-	return &storm{parts, t, c, p, b, cfg.TopicPrefix, &watch{}, &weather{}}
+	return b
 }
 
-// stormSettings reads the environment of a stack's commands as they do.
-func stormSettings(t *testing.T, env []string) config.Config {
+// settingsOf reads the environment of a stack's commands as they do.
+func settingsOf(t *testing.T, env []string) config.Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "env")
 	if err := os.WriteFile(file, []byte(strings.Join(env, "\n")), 0o600); err != nil {

@@ -98,6 +98,7 @@ const tree = `> retrain churn-classifier
 evaluator model-trained > registry.Champion
 evaluator model-trained > send model-evaluated
 evaluator model-trained > store.Get
+evaluator model-trained > store.Open
 evaluator model-trained > store.Put
 evaluator model-trained > store.Stat
 evaluator model-trained > tracker.Track
@@ -123,6 +124,7 @@ send model-promoted model-current > notifier model-promoted
 send model-trained > evaluator model-trained
 trainer features-ready > send model-trained
 trainer features-ready > store.Get
+trainer features-ready > store.Open
 trainer features-ready > store.Put
 trainer features-ready > store.Stat
 trainer features-ready > tracker.Track
