@@ -30,10 +30,8 @@ func (s sticky) AssignGroups(members []kafka.GroupMember, partitions []kafka.Par
 		if json.Unmarshal(m.UserData, &had) != nil {
 			continue // a member of another kind
 		}
-		for _, p := range a.partitions {
-			if slices.Contains(had[p.topic], p.id) && a.load[m.ID] < a.share() {
-				a.give(p, m)
-			}
+		for _, p := range evenly(a.stillOf(m, had), a.share()) {
+			a.give(p, m)
 		}
 	}
 	for _, p := range a.partitions { // the rest, to whoever has least
@@ -84,6 +82,34 @@ func newAssignment(members []kafka.GroupMember, partitions []kafka.Partition) *a
 		return cmp.Or(cmp.Compare(x.topic, y.topic), cmp.Compare(x.id, y.id))
 	})
 	return a
+}
+
+// stillOf returns those of the partitions that the member had which nobody else has
+// been given, in order.
+func (a *assignment) stillOf(m kafka.GroupMember, had map[string][]int) []partition {
+	var of []partition
+	for _, p := range a.partitions {
+		if slices.Contains(had[p.topic], p.id) && !a.taken[p] && slices.Contains(m.Topics, p.topic) {
+			of = append(of, p)
+		}
+	}
+	return of
+}
+
+// evenly returns at most so many of the partitions, from all along their order: who
+// gives some up gives every other one, say, so that records that go round the
+// partitions (spread) go to each member in turn.
+func evenly(all []partition, most int) []partition {
+	if len(all) <= most {
+		return all
+	}
+	var kept []partition
+	for i, p := range all {
+		if (i+1)*most/len(all) > i*most/len(all) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // share is how many partitions a member may keep: a fair share, and one more for

@@ -88,6 +88,33 @@ func equal(a, b kafka.GroupMemberAssignments) bool {
 	return maps.EqualFunc(a, b, func(x, y map[string][]int) bool { return maps.EqualFunc(x, y, slices.Equal) })
 }
 
+// Of sixteen trials, each of two trainers gets eight, whichever was there first and
+// whatever partition the first trial is on.
+func TestTrialsAreEvenAfterARebalance(t *testing.T) {
+	topics := []string{"features-ready", "retry.trainer"}
+	partitions := []kafka.Partition{{Topic: topics[1]}}
+	ids := []int{}
+	for id := range 12 {
+		partitions, ids = append(partitions, kafka.Partition{Topic: topics[0], ID: id}), append(ids, id)
+	}
+	a := kafka.GroupMember{ID: "a", Topics: topics}
+	alone := sticky{}.AssignGroups([]kafka.GroupMember{a}, partitions)
+	a.UserData, _ = json.Marshal(alone["a"])
+	both := sticky{}.AssignGroups([]kafka.GroupMember{a, {ID: "b", Topics: topics, UserData: []byte("{}")}}, partitions)
+	for run := range 50 {
+		n := 0
+		for trial := range 16 {
+			p := spread{}.Balance(kafka.Message{Key: fmt.Appendf(nil, "run %d/%d", run, trial)}, ids...)
+			if slices.Contains(both["a"][topics[0]], p) {
+				n++
+			}
+		}
+		if n != 8 {
+			t.Errorf("run %d: one of two trainers has %d of 16 trials; they have %v", run, n, both)
+		}
+	}
+}
+
 // A member of an older release says nothing of what it had, or what this one does
 // not understand.
 func TestStickyWithStrangers(t *testing.T) {
