@@ -69,7 +69,7 @@ def search(state, data, trainers, trials):
         done = parts.call(
             "retrain", "--output", "json", "--data", data, "--request-id", "scale", "--request-time", "2026-01-31T12:00:00Z",
             "--git-sha", "none", "--requested-by", "bench", "--search", "num_leaves=15..63", "--search", "learning_rate=0.02..0.2:log",
-            "--trials", trials, "--num-iterations", 600, "--early-stopping-rounds", 0, "--min-auc", 0, "--min-accuracy", 0,
+            "--trials", trials, "--num-iterations", 300, "--early-stopping-rounds", 0, "--min-auc", 0, "--min-accuracy", 0,
         )
         seconds = time.monotonic() - began
     finally:
