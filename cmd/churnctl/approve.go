@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -40,61 +38,19 @@ Exit codes: 0 promoted, 3 rejected, 4 failed, 5 waits for another approval,
 		Args:    cobra.ExactArgs(1),
 		PreRunE: func(*cobra.Command, []string) error { return who.check() },
 		RunE: a.with(readWrite, func(cmd *cobra.Command, args []string, p *parts) error {
-			ctx, cancel := w.context(cmd.Context())
-			defer cancel()
-			if !w.wait {
-				if err := p.outlives(); err != nil {
-					return err
-				}
+			run, err := a.decide(cmd.Context(), p, w, args[0], "answer", func(run *fold.Run, at time.Time) (event.Event, error) {
+				question, err := openQuestion(run, who.by, at)
+				return answerTo(question, approved, who, at), err
+			})
+			if run == nil || err != nil {
+				return err
 			}
-			return a.answer(ctx, p, args[0], approved, who, w.wait)
+			return outcome(run.Status(), false)
 		}),
 	}
 	who.add(cmd)
 	w.add(cmd)
 	return cmd
-}
-
-// answer publishes a person's answer, follows the run and shows its end.
-func (a *app) answer(ctx context.Context, p *parts, prefix string, approved bool, who personFlags, wait bool) error {
-	started := time.Now()
-	follower, err := p.follow(ctx) // before the history, so that nothing is missed between
-	if err != nil {
-		return err
-	}
-	runs, err := p.history(ctx)
-	if err != nil {
-		return err
-	}
-	run, err := findRun(runs, prefix)
-	if err != nil {
-		return err
-	}
-	question, err := openQuestion(run, who.by, started)
-	if err != nil {
-		return err
-	}
-	e := answerTo(question, approved, who, started)
-	if err := p.publish(ctx, e); err != nil {
-		return err
-	}
-	if !wait {
-		return a.print(map[string]string{"run": run.ID, "answer": e.ID}, printedRun(run.ID))
-	}
-	v := &view{app: a, started: started}
-	v.event(e)
-	run, err = follower.until(ctx, runs, e, v)
-	v.close()
-	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			return &exitErr{exitInterrupted, fmt.Errorf("interrupted; the answer is on the log: `churnctl show %s` tells what came of it", e.Run())}
-		}
-		return err
-	}
-	if err := a.showEnd(run, v.tracking, time.Since(started)); err != nil {
-		return err
-	}
-	return outcome(run.Status(), false)
 }
 
 // openQuestion returns the approval-requested event that the run waits over, or

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
+	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,14 +35,16 @@ Exit codes: 0 cancelled, 2 it has ended already, 4 it came to another end first,
 		Args:    cobra.ExactArgs(1),
 		PreRunE: func(*cobra.Command, []string) error { return who.check() },
 		RunE: a.with(readWrite, func(cmd *cobra.Command, args []string, p *parts) error {
-			ctx, cancel := w.context(cmd.Context())
-			defer cancel()
-			if !w.wait {
-				if err := p.outlives(); err != nil {
-					return err
+			run, err := a.decide(cmd.Context(), p, w, args[0], "cancellation", func(run *fold.Run, at time.Time) (event.Event, error) {
+				if run.Status().Ended() {
+					return event.Event{}, usageErrorf("run %s has ended: it is %s", run.ID, run.Status())
 				}
+				return cancellation(run, who, at), nil
+			})
+			if run == nil || err != nil || wasCancelled(run) {
+				return err
 			}
-			return a.cancel(ctx, p, args[0], who, w.wait)
+			return &exitErr{code: exitFailed}
 		}),
 	}
 	who.add(cmd)
@@ -52,58 +52,10 @@ Exit codes: 0 cancelled, 2 it has ended already, 4 it came to another end first,
 	return cmd
 }
 
-// cancel publishes the request, follows the run and shows its end.
-func (a *app) cancel(ctx context.Context, p *parts, prefix string, who personFlags, wait bool) error {
-	started := time.Now()
-	follower, err := p.follow(ctx) // before the history, so that nothing is missed between
-	if err != nil {
-		return err
-	}
-	runs, err := p.history(ctx)
-	if err != nil {
-		return err
-	}
-	run, err := findRun(runs, prefix)
-	if err != nil {
-		return err
-	}
-	if run.Status().Ended() {
-		return usageErrorf("run %s has ended: it is %s", run.ID, run.Status())
-	}
-	e := cancellation(run, who, started)
-	if err := p.publish(ctx, e); err != nil {
-		return err
-	}
-	if !wait {
-		return a.print(map[string]string{"run": run.ID, "cancellation": e.ID}, printedRun(run.ID))
-	}
-	v := &view{app: a, started: started}
-	v.event(e)
-	run, err = follower.until(ctx, runs, e, v)
-	v.close()
-	if errors.Is(err, context.Canceled) {
-		return &exitErr{exitInterrupted, fmt.Errorf("interrupted; the cancellation is on the log: `churnctl show %s` tells what came of it", e.Run())}
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.showEnd(run, v.tracking, time.Since(started)); err != nil {
-		return err
-	}
-	if wasCancelled(run) {
-		return nil
-	}
-	return &exitErr{code: exitFailed}
-}
-
 // cancellation returns the request as an event.
 func cancellation(run *fold.Run, who personFlags, at time.Time) event.Event {
-	key := run.Model
-	if key == "" {
-		key = run.ID
-	}
 	return event.Event{
-		Topic: churn.CancelRequested, Key: key, ID: uuid.NewString(), Source: client.Source(), Type: churn.CancelRequested.Type(),
+		Topic: churn.CancelRequested, Key: cmp.Or(run.Model, run.ID), ID: uuid.NewString(), Source: client.Source(), Type: churn.CancelRequested.Type(),
 		Subject: run.ID, Correlation: run.ID, Time: at.UTC().Truncate(time.Millisecond),
 		Data: &eventv1.CancelRequested{Model: run.Model, Run: run.ID, RequestedBy: who.by, Reason: who.reason},
 	}

@@ -18,7 +18,7 @@ import (
 
 // maxArtifact is the largest artifact that is copied to a folder, and the largest
 // file that is made one: what S3 takes in one PUT.
-const maxArtifact = 5 << 30
+const maxArtifact = blob.MaxObject
 
 // runDetail is what `churnctl show` and `churnctl retrain` say of a run, and
 // its JSON.
