@@ -49,25 +49,17 @@ func (g *Gate) Stage() stage.Stage {
 // promotion stays lost, what was asked and what was answered are noted before
 // anything follows from them, and the rest follows from the event and those.
 func (g *Gate) Handle(ctx context.Context, e event.Event) ([]event.Event, error) {
-	err := event.Validate(e)
-	if m, ok := e.Data.(*eventv1.ApprovalDecided); ok {
-		if err != nil {
-			return nil, stage.Foreign(err)
-		}
-		return g.decided(ctx, e, m)
-	}
-	if m, ok := e.Data.(*eventv1.CancelRequested); ok {
-		if err != nil {
-			return nil, stage.Foreign(err)
-		}
-		return g.cancel(ctx, e, m)
-	}
-	if err != nil {
-		return nil, err
-	}
+	return stage.Validate(stage.HandlerFunc(g.decide)).Handle(ctx, e)
+}
+
+func (g *Gate) decide(ctx context.Context, e event.Event) ([]event.Event, error) {
 	switch m := e.Data.(type) {
 	case *eventv1.ModelEvaluated:
 		return g.evaluated(ctx, e, m)
+	case *eventv1.ApprovalDecided:
+		return g.decided(ctx, e, m)
+	case *eventv1.CancelRequested:
+		return g.cancel(ctx, e, m)
 	case *eventv1.RollbackRequested:
 		return g.rollback(ctx, e, m)
 	case *eventv1.OverrideRequested:
