@@ -52,19 +52,39 @@ func Trials(p *eventv1.Plan) ([]*eventv1.Training, error) {
 	if err := Check(s); err != nil {
 		return nil, err
 	}
-	points := pointsOf(s, uint64(uint32(p.GetTraining().GetSeed())))
+	points := points(p)
 	trials := make([]*eventv1.Training, s.GetTrials())
 	for n := range trials {
-		trials[n] = proto.CloneOf(p.GetTraining())
-		trials[n].Seed = seed(p.GetTraining().GetSeed(), n)
-		if s.GetStrategy() != Grid && n == 0 {
-			continue
-		}
-		for i, d := range s.GetDimensions() {
-			set(trials[n], d, points(n, i))
-		}
+		trials[n] = settings(p, points, n)
 	}
 	return trials, nil
+}
+
+// Trial returns the settings of one trial of the plan's search, as Trials does.
+func Trial(p *eventv1.Plan, n int) (*eventv1.Training, error) {
+	if err := Check(p.GetSearch()); err != nil {
+		return nil, err
+	}
+	return settings(p, points(p), n), nil
+}
+
+func settings(p *eventv1.Plan, at pointsFunc, n int) *eventv1.Training {
+	s, t := p.GetSearch(), proto.CloneOf(p.GetTraining())
+	t.Seed = seed(t.GetSeed(), n)
+	if s.GetStrategy() != Grid && n == 0 {
+		return t
+	}
+	for i, d := range s.GetDimensions() {
+		set(t, d, at(n, i))
+	}
+	return t
+}
+
+// pointsFunc gives a trial's place in a dimension, in [0, 1).
+type pointsFunc func(trial, dimension int) float64
+
+func points(p *eventv1.Plan) pointsFunc {
+	return pointsOf(p.GetSearch(), uint64(uint32(p.GetTraining().GetSeed())))
 }
 
 // seed returns a trial's seed, from 0 as LightGBM needs it; the first trial's is
@@ -73,8 +93,7 @@ func seed(of int32, trial int) int32 {
 	return int32((int64(of) + int64(trial)*7919) & math.MaxInt32) //nolint:gosec // masked to 31 bits
 }
 
-// pointsOf returns the function of trial and dimension to a point in [0, 1).
-func pointsOf(s *eventv1.Search, seed uint64) func(trial, dimension int) float64 {
+func pointsOf(s *eventv1.Search, seed uint64) pointsFunc {
 	switch s.GetStrategy() {
 	case Grid:
 		return gridPoints(s)

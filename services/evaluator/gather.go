@@ -93,12 +93,12 @@ func next(e event.Event, answered *eventv1.ModelTrained, entrants []int32) ([]ev
 	if at < 0 || behind >= len(entrants) {
 		return nil, nil
 	}
-	settings, err := search.Trials(answered.GetPlan())
+	n := entrants[behind]
+	own, err := search.Trial(answered.GetPlan(), int(n))
 	if err != nil {
 		return nil, err
 	}
-	n := entrants[behind]
-	return []event.Event{begin(e, toNext, answered, n, answered.GetRung(), settings[n])}, nil
+	return []event.Event{begin(e, toNext, answered, n, answered.GetRung(), own)}, nil
 }
 
 // ranked returns the trials that came to a model, the best first; of two that are
