@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -20,7 +19,6 @@ type vitals struct {
 
 // watch keeps the vitals of every process that has an address for them.
 type watch struct {
-	mu   sync.Mutex
 	seen map[string][]vitals // by process: "trainer 1234"
 }
 
@@ -33,10 +31,8 @@ func (w *watch) run(ctx context.Context, processes []*stormProcess) {
 	for {
 		for _, p := range processes {
 			if v, err := vitalsAt(ctx, p.http); err == nil { // one that is dead or paused has none
-				w.mu.Lock()
 				name := fmt.Sprintf("%s %d", p.name, p.PID())
 				w.seen[name] = append(w.seen[name], v)
-				w.mu.Unlock()
 			}
 		}
 		select {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/asfotec/churn/pkg/blob"
 	"github.com/asfotec/churn/pkg/churn"
 	"github.com/asfotec/churn/pkg/dataset"
 	"github.com/asfotec/churn/pkg/feature"
@@ -19,7 +20,7 @@ import (
 
 const (
 	// maxScores is the most bytes that a file of scores may have.
-	maxScores = 5 << 30
+	maxScores = blob.MaxObject
 	// maxRows is the most rows of it: about 70 bytes of each are held.
 	maxRows = 32 << 20
 )

@@ -13,6 +13,9 @@ import (
 // Artifact is a reference to an object, as events carry it.
 type Artifact = artifactv1.Artifact
 
+// MaxObject is the most bytes of an object: what S3 takes in one PUT.
+const MaxObject = 5 << 30
+
 // Store holds objects of one bucket. Keys are clean relative slash paths:
 // implementations refuse anything else as Invalid.
 type Store interface {

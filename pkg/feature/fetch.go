@@ -8,7 +8,7 @@ import (
 
 // MaxTable is the most bytes that features.parquet may have: what S3 takes in one
 // PUT, which is the features of a hundred million rows of a narrow dataset.
-const MaxTable = 5 << 30
+const MaxTable = blob.MaxObject
 
 // FetchTable opens a features.parquet in the store, by way of a temporary file;
 // see blob.Fetch. Close removes it.

@@ -27,8 +27,6 @@ import (
 )
 
 const (
-	// maxObject is S3's limit on a single PUT.
-	maxObject = 5 << 30
 	// attempts at one request, with growing pauses; the stage tries again later.
 	attempts = 3
 	// conns to the store that stay open when idle.
@@ -133,8 +131,8 @@ func (s *Store) Put(ctx context.Context, key, mediaType string, body io.ReadSeek
 	if err != nil {
 		return nil, churn.E(op, churn.Internal, err)
 	}
-	if size > maxObject {
-		return nil, churn.Errorf(op, churn.Invalid, "%s has %d bytes: a single PUT takes at most %d", s.URI(key), size, int64(maxObject))
+	if size > blob.MaxObject {
+		return nil, churn.Errorf(op, churn.Invalid, "%s has %d bytes: a single PUT takes at most %d", s.URI(key), size, int64(blob.MaxObject))
 	}
 	a := &blob.Artifact{Uri: s.URI(key), Sha256: sum, Size: size, MediaType: mediaType}
 	_, err = s.core.Client.PutObject(ctx, s.bucket, key, keepOpen{body}, size, putOptions(mediaType, size, sum))
