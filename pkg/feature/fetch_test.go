@@ -178,3 +178,17 @@ func TestTablesThatCannotBeFetched(t *testing.T) {
 		t.Errorf("more than is allowed: %v", err)
 	}
 }
+
+// A disk that fails while a table is opened is no fault of the table either.
+func TestDiskFailsWhileOpening(t *testing.T) {
+	file, err := blob.NewTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := feature.OpenTable(file, 1<<10); !churn.IsKind(err, churn.Internal) || !errors.Is(err, os.ErrClosed) {
+		t.Errorf("kind %v: %v", churn.KindOf(err), err)
+	}
+}

@@ -45,7 +45,7 @@ func OpenTable(r io.ReaderAt, size int64) (t *Table, err error) {
 	defer recoverAs(op, &err)
 	file, err := parquetfile.Open(r, size)
 	if err != nil {
-		return nil, churn.Errorf(op, churn.Invalid, "the features table cannot be read: %w", err)
+		return nil, unreadable(op, fmt.Errorf("the features table cannot be read: %w", err))
 	}
 	t = &Table{file: file, at: map[string]parquet.LeafColumn{}}
 	for _, path := range file.Schema().Columns() {
