@@ -65,6 +65,8 @@ func (w *weather) happened(kind string) {
 }
 
 func (w *weather) count() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, k := range w.kinds {
 		n += k
 	}

@@ -95,7 +95,7 @@ func (p *stormParts) real(t *testing.T) []string {
 	by := freeAddr(t)
 	broker := realstack.Kafka(t, realstack.KafkaConfig{Properties: map[string]string{"advertised.listeners": "PLAIN://" + by}})
 	var config realstack.MinIOConfig
-	if disk, err := newSmallDisk(t, "6g"); err == nil {
+	if disk, err := newSmallDisk(t, "10g"); err == nil {
 		p.disk, config.Dir = disk, filepath.Join(disk.dir, "data")
 	} else {
 		t.Logf("no disk of the store's own, which could be full: %v", err)

@@ -161,8 +161,9 @@ func (s *storm) template() event.Event {
 }
 
 // publish asks for the runs, some of them searches, and some cancelled a moment
-// later, by clocks that are off by up to a day and a half, with at most InFlight of them without an end, and
-// returns the ids of the requests that were acknowledged.
+// later, by clocks that are off by up to a day and a half, for as long as faults
+// happen and with at most InFlight of them without an end, and returns the ids of
+// the requests that were acknowledged.
 func (s *storm) publish(ctx context.Context, first event.Event) []string {
 	clocks := rand.New(rand.NewPCG(s.config.Seed, 2))
 	asked := []string{first.ID}
@@ -184,7 +185,7 @@ func (s *storm) publish(ctx context.Context, first event.Event) []string {
 			s.t.Errorf("encoding %s: %v", e.ID, err)
 			return asked
 		}
-		for s.outstanding(len(asked)) >= s.config.InFlight && ctx.Err() == nil {
+		for (s.outstanding(len(asked)) >= s.config.InFlight || !s.due(n)) && ctx.Err() == nil {
 			time.Sleep(50 * time.Millisecond)
 		}
 		if s.acknowledged(ctx, record) {
@@ -195,6 +196,12 @@ func (s *storm) publish(ctx context.Context, first event.Event) []string {
 		}
 	}
 	return asked
+}
+
+// due reports whether the n-th request is to be made by now: as many are as faults
+// have happened, of all, and some ahead, so that every fault meets runs under way.
+func (s *storm) due(n int) bool {
+	return (n-s.config.InFlight/2)*s.config.Faults <= s.count()*s.config.Requests
 }
 
 // maxSkew is how many seconds the clock of whoever asks may be off.

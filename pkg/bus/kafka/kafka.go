@@ -39,7 +39,8 @@ type Config struct {
 	// that was killed to others. Default 10 s; Kafka's own least is 6 s.
 	SessionTimeout time.Duration
 	// RebalanceTimeout is how long the group waits for a member to join again.
-	// Default 30 s.
+	// Default SessionTimeout: members join while their handlers go on, at once, so
+	// that one that takes as long is dead.
 	RebalanceTimeout time.Duration
 	// Heartbeat is how often a member asks whether the group has changed, and so
 	// how soon it takes part in a rebalance. Default 250 ms.
@@ -60,7 +61,7 @@ func (c Config) withDefaults() Config {
 		c.ClientID = "churn"
 	}
 	setDefault(&c.SessionTimeout, 10*time.Second)
-	setDefault(&c.RebalanceTimeout, 30*time.Second)
+	setDefault(&c.RebalanceTimeout, c.SessionTimeout)
 	setDefault(&c.Heartbeat, 250*time.Millisecond)
 	setDefault(&c.PartitionWatch, 5*time.Second)
 	setDefault(&c.Patience, 10*time.Second)
