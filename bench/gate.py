@@ -20,14 +20,13 @@ import argparse
 import csv
 import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from stack import ROOT, Stack
+
 WITHHELD = {"Contract": "Monthly", "tenure": "1", "InternetService": "No", "MonthlyCharges": "50", "TotalCharges": "50"}
 RANDOM = ["--feature-fraction", "0.7"]  # else a seed changes nothing
 
@@ -59,16 +58,16 @@ def main():
 
 def study(state, args, name, n, champion, own, data, settings):
     """Have n candidates judged beside one champion, or each beside its own on its own hold-out, and print a line."""
-    stack = Stack(state)
+    stack = Stack(state, "--serve=false")
     common = [*RANDOM, "--min-auc", "0", "--min-accuracy", "0"]
     runs = []
     try:
         for seed in range(1, n + 1):
             pair = ["--split-salt", seed, "--register-name", f"{name}-{seed}"] if own else []
             if own or seed == 1:
-                stack.retrain(0, "--data", champion, *common, *pair)
+                stack.retrain((0,), "--data", champion, *common, *pair)
             dry = ["--data", data, "--seed", seed, "--dry-run", "--policy", "must-be-better"]
-            runs.append(Run(stack.retrain((0, 3), *dry, *common, *pair, *settings)))
+            runs.append(Run(evaluation(stack, (0, 3), *dry, *common, *pair, *settings)))
             progress(name, seed, n)
     finally:
         stack.stop()
@@ -97,38 +96,12 @@ class Run:
         return 0.5 * math.erfc((self.difference - bound) / self.error / math.sqrt(2))
 
 
-class Stack:
-    """A local stack of its own."""
-
-    def __init__(self, state):
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "MLFLOW_", "AWS_", "CHURN_"))}
-        self.env["CHURN_STATE_DIR"] = str(state)
-        self.state = state
-        self.up = subprocess.Popen(
-            [ROOT / "bin/churnctl", "--env-file", "", "up", "--serve=false"], env=self.env, cwd=ROOT,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
-        while not (state / "stack.json").exists():
-            if self.up.poll() is not None:
-                sys.exit("the stack has ended: see churnctl up")
-
-    def retrain(self, code, *flags):
-        """Run to its end and return the evaluation."""
-        done = self.call("retrain", "--output", "json", *flags)
-        if done.returncode not in (code if isinstance(code, tuple) else (code,)):
-            sys.exit(f"churnctl retrain ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-        run = json.loads(done.stdout)["run"]
-        out = self.state / "out" / run
-        self.call("show", run, "--download", out)
-        return json.loads(next(out.rglob("evaluation.json")).read_text())
-
-    def call(self, *args):
-        command = [ROOT / "bin/churnctl", "--env-file", "", *map(str, args)]
-        return subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    def stop(self):
-        self.up.terminate()
-        self.up.wait()
+def evaluation(stack, codes, *flags):
+    """Retrain, and return the run's evaluation."""
+    run = stack.retrain(codes, *flags)["run"]
+    out = stack.state / "out" / run
+    stack.call("show", run, "--download", out)
+    return json.loads(next(out.rglob("evaluation.json")).read_text())
 
 
 def blind(source, target):

@@ -14,19 +14,18 @@ On disk it takes about five times the file: the file, its copy in the store, the
 
 import argparse
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from stack import Stack, generate
+
 SERVICES = ["featurizer", "trainer", "evaluator", "gate"]
 WORKER = "LightGBM worker"
+NAMES = {"up": "broker and store"}
 
 
 def main():
@@ -46,14 +45,17 @@ def measure(folder, args):
     """Have the rows retrained on, and return what it took."""
     data, seconds = args.data, {}
     if data is None:
-        data = folder / "data.csv"
-        seconds["generate"] = timed("making the file", generate, data, args.rows)
-    stack = Stack(folder / "state")
+        data, seconds["generate"] = timed("making the file", generate, folder / "data.csv", args.rows)
+    stack = Stack(folder / "state", "--only", "broker,store", TMPDIR=str(folder))
+    watch = Watch(stack.processes)
     try:
-        ended, seconds["retrain"] = stack.retrain(data.resolve(), args.retrain)
+        for service in SERVICES:
+            stack.start(service, service)
+        ended, seconds["retrain"] = timed("retraining", retrain, stack, data.resolve(), args.retrain)
     finally:
-        peaks = stack.stop()
-    steps = {service: stack.took(service) for service in SERVICES}
+        peaks = watch.stop()
+        stack.stop()
+    steps = {service: took(stack, service) for service in SERVICES}
     seconds |= {"upload and waiting": seconds["retrain"] - sum(steps.values()), **steps}
     features = next(a["size"] for a in ended["artifacts"] if a["name"].endswith("features.parquet"))
     return {
@@ -63,11 +65,10 @@ def measure(folder, args):
 
 
 def timed(what, call, *args):
-    """Call, and return the seconds."""
+    """Call, and return what it returns and the seconds."""
     say(what)
     start = time.monotonic()
-    call(*args)
-    return time.monotonic() - start
+    return call(*args), time.monotonic() - start
 
 
 def lines(path):
@@ -75,85 +76,28 @@ def lines(path):
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
-def generate(path, rows):
-    subprocess.run(["go", "run", "./cmd/generate", "-o", path, "-rows", str(rows)], cwd=ROOT / "data", check=True)
+def took(stack, service):
+    """Return the seconds that the service took over its event, as it has logged them."""
+    for line in (stack.state / f"{service}.log").read_text().splitlines():
+        if '"handled"' in line:
+            return duration(json.loads(line)["took"])
+    return 0.0
 
 
-class Stack:
-    """Broker and store as one process, and each service as one."""
-
-    def __init__(self, state):
-        state.mkdir(parents=True)
-        self.state, self.env, self.processes, self.watch = state, clean(), {}, Watch()
-        self.env |= {"CHURN_STATE_DIR": str(state), "TMPDIR": str(state)}
-        self.start("broker and store", "churnctl", "up", "--only", "broker,store")
-        self.reach()
-        for service in SERVICES:
-            self.start(service, service)
-
-    def start(self, name, program, *args, log=True):
-        command = [ROOT / "bin" / program, "--env-file", "", *args]
-        out, err = subprocess.DEVNULL, None
-        if log:
-            out = err = (self.state / f"{name}.log").open("w")
-        self.processes[name] = subprocess.Popen(command, env=self.env, cwd=ROOT, stdout=out, stderr=err)
-        self.watch.pids[name] = self.processes[name].pid
-
-    def reach(self):
-        """Wait until broker and store answer, and have everybody else use them."""
-        file = self.state / "stack.json"
-        while not file.exists():
-            if self.processes["broker and store"].poll() is not None:
-                sys.exit((self.state / "broker and store.log").read_text())
-            time.sleep(0.05)
-        there = json.loads(file.read_text())
-        keys = json.loads(Path(there["credentials"]).read_text())
-        self.env |= {
-            "KAFKA_BROKERS": there["broker"], "MLFLOW_S3_ENDPOINT_URL": there["store"], "CHURN_BUCKET": there["bucket"],
-            "AWS_ACCESS_KEY_ID": keys["access_key"], "AWS_SECRET_ACCESS_KEY": keys["secret_key"],
-        }
-
-    def retrain(self, data, flags):
-        """Run to its end, which churnctl shows on standard error, and return the run and the seconds."""
-        start = time.monotonic()
-        self.start("churnctl", "churnctl", "retrain", "--data", data, *flags, log=None)
-        code = self.processes["churnctl"].wait()
-        took = time.monotonic() - start
-        if code not in (0, 3):
-            sys.exit(f"churnctl retrain ended with {code}")
-        (run,) = self.ask("runs")
-        return self.ask("show", run["run"]), took
-
-    def ask(self, *args):
-        command = [ROOT / "bin/churnctl", "--env-file", "", *args, "-o", "json"]
-        return json.loads(subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, check=True).stdout)
-
-    def took(self, service):
-        """Return the seconds that the service took over its event, as it has logged them."""
-        for line in (self.state / f"{service}.log").read_text().splitlines():
-            if '"handled"' in line:
-                return duration(json.loads(line)["took"])
-        return 0.0
-
-    def stop(self):
-        """Stop everything, and return the peak of each process's memory."""
-        peaks = self.watch.stop()
-        for p in reversed(self.processes.values()):
-            p.terminate()
-            p.wait()
-        return peaks
-
-
-def clean():
-    """Return the environment without settings of another pipeline, or of Go's memory."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "MLFLOW_", "AWS_", "CHURN_", "GOMEMLIMIT", "GOGC"))}
+def retrain(stack, data, flags):
+    """Run to its end, which churnctl shows on standard error, and return the run."""
+    code = stack.start("churnctl", "churnctl", "retrain", "--data", data, *flags, quiet=False).wait()
+    if code not in (0, 3):
+        sys.exit(f"churnctl retrain ended with {code}")
+    (run,) = json.loads(stack.call("runs", "-o", "json").stdout)
+    return json.loads(stack.call("show", run["run"], "-o", "json").stdout)
 
 
 class Watch:
     """Reads the processes' memory until it is stopped: a worker is gone when its training is done."""
 
-    def __init__(self):
-        self.pids, self.peaks, self.done = {}, {}, threading.Event()
+    def __init__(self, processes):
+        self.processes, self.peaks, self.done = processes, {}, threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -162,10 +106,11 @@ class Watch:
             self.look()
 
     def look(self):
-        for name, pid in list(self.pids.items()):
-            self.note(name, pid)
-        for child in children(self.pids.get("trainer", 0)):
-            self.note(WORKER, child)
+        for name, process in list(self.processes.items()):
+            self.note(NAMES.get(name, name), process.pid)
+            if name == "trainer":
+                for child in children(process.pid):
+                    self.note(WORKER, child)
 
     def note(self, name, pid):
         self.peaks[name] = max(self.peaks.get(name, 0), peak(pid))
