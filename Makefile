@@ -109,7 +109,7 @@ fuzz: lightgbm ## Fuzz every parser for FUZZTIME each
 
 .PHONY: soak
 soak: lightgbm ## Fuzz every parser for SOAK in all, beside other work
-	@nice -n 19 scripts/fuzz.sh all $(or $(SOAK),1h)
+	@nice -n 5 scripts/fuzz.sh all $(or $(SOAK),1h)
 
 .PHONY: bench
 bench: build lightgbm modelservice-dev ## Measure against the Python scripts

@@ -5,9 +5,9 @@
 #     scripts/fuzz.sh all 1h
 #
 # A crash comes with the command that repeats it; the other targets run all the
-# same. Besides crashes it finds calls that hang, allocate too much, or leave
-# something behind: pkg/soak. What a target has found stays in the Go build cache,
-# for the next time.
+# same. Besides crashes it finds calls that take 10 s (on a machine with little time
+# to spare, any may), allocate too much, or leave something behind: pkg/soak. What a
+# target has found stays in the Go build cache, for the next time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 how=$1 time=$2
