@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -104,13 +105,17 @@ var faultKinds = []fault{
 	{"store paused", 1, func(s *storm, r *rand.Rand) error { return paused(s.store, r, 4) }, false},
 	{"connections cut", 4, func(s *storm, r *rand.Rand) error { return s.cutOff(r) }, false},
 	{"events repeated out of order", 4, func(s *storm, r *rand.Rand) error { return s.repeat(r) }, false},
+	{"registry killed", 2, func(s *storm, r *rand.Rand) error { return killed(s.registry, r) }, false},
+	{"registry paused", 2, func(s *storm, r *rand.Rand) error { return paused(s.registry, r, 9) }, false},
 	{"store's disk full", 2, func(s *storm, r *rand.Rand) error { return s.disk.filled(r) }, false},
 }
 
 // possible returns the faults that can happen here.
 func (s *storm) possible() []fault {
 	return slices.DeleteFunc(slices.Clone(faultKinds), func(f fault) bool {
-		return s.config.Soak && f.kills || s.disk == nil && f.kind == "store's disk full"
+		return s.config.Soak && f.kills ||
+			s.disk == nil && f.kind == "store's disk full" ||
+			s.registry == nil && strings.HasPrefix(f.kind, "registry")
 	})
 }
 

@@ -19,7 +19,8 @@ type stormParts struct {
 	stack         *aStack
 	services      []*stormProcess // two of each
 	broker, store *stormProcess
-	links         map[string]*link // to broker and store
+	registry      *stormProcess    // MLflow; nil: the store is the registry
+	links         map[string]*link // to these
 	disk          *smallDisk       // of the store; nil if none could be had
 }
 
@@ -41,6 +42,9 @@ func startStormParts(t *testing.T, c stormConfig) *stormParts {
 		env = p.real(t)
 	default:
 		t.Fatalf("parts is %q: it is embedded or real", c.Parts)
+	}
+	if c.MLflow {
+		env = append(env, p.mlflow(t))
 	}
 	p.stack = newStack(t, append(env, "LOG_LEVEL=warn", "KAFKA_SESSION_TIMEOUT=6s")...)
 	for _, name := range services {
@@ -108,6 +112,15 @@ func (p *stormParts) real(t *testing.T) []string {
 		"KAFKA_BROKERS=" + by, "MLFLOW_S3_ENDPOINT_URL=http://" + p.links["store"].addr,
 		"AWS_ACCESS_KEY_ID=" + store.AccessKey, "AWS_SECRET_ACCESS_KEY=" + store.SecretKey,
 	}
+}
+
+// mlflow starts an MLflow server, and returns the setting that makes it the
+// registry.
+func (p *stormParts) mlflow(t *testing.T) string {
+	m := realstack.MLflow(t, realstack.MLflowConfig{})
+	p.registry = &stormProcess{m.Process, "registry", ""}
+	p.links["registry"] = newLink(t, freeAddr(t), m.URI[len("http://"):])
+	return "MLFLOW_TRACKING_URI=http://" + p.links["registry"].addr
 }
 
 // listening returns a check that something listens on the address.

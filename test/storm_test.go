@@ -32,6 +32,7 @@ type stormConfig struct {
 	Parts    string `json:"parts"`    // embedded, or real: Apache Kafka and MinIO
 	InFlight int    `json:"inflight"` // requests without an end at a time
 	Minutes  int    `json:"minutes"`  // at most, from the last fault to the last end
+	MLflow   bool   `json:"mlflow"`   // is the registry, and can fail as well
 	Soak     bool   `json:"soak"`     // services live on, and what they take must not grow
 }
 
