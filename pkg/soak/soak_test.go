@@ -23,7 +23,7 @@ func TestWhatIsLeftBehind(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = file.Close() })
 		}, true},
-		"memory": {func() { kept = append(kept, make([]byte, 1<<20)) }, true},
+		"memory": {func() { kept = append(kept, make([]byte, 3<<20)) }, true},
 	} {
 		w, err := &watch{first: 64}, error(nil)
 		for range 2 * w.first {
