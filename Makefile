@@ -99,9 +99,13 @@ lint: bin/golangci-lint modelservice-dev proto-check ## Run every linter
 	$(PY)/mypy --config-file services/modelservice/pyproject.toml services/modelservice/modelservice
 
 .PHONY: storm
-storm: build lightgbm modelservice-dev realstack ## Kill, pause, cut and repeat on Apache Kafka and MinIO: STORM='{"requests":500,...}'
+storm: build lightgbm modelservice-dev realstack ## Kill, pause, cut and repeat on Apache Kafka and MinIO
 	CHURN_STORM='$(or $(STORM),{"parts":"real","requests":500,"models":5,"faults":200,"inflight":24,"seed":0,"minutes":20})' \
 	$(GO) test ./test -run TestStorm -v -count=1 -timeout 3h
+
+.PHONY: storm-soak
+storm-soak: STORM = {"parts":"real","requests":4000,"models":5,"faults":1100,"inflight":16,"seed":0,"minutes":20,"soak":true}
+storm-soak: storm ## The same for an hour, in which the services live on, and must not grow
 
 .PHONY: fuzz
 fuzz: lightgbm ## Fuzz every parser for FUZZTIME each
