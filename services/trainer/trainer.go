@@ -121,9 +121,13 @@ func payload(e event.Event) (*eventv1.FeaturesReady, error) {
 // metricAUC is the metric that progress shows: people know it best.
 const metricAUC = "auc"
 
-// progress reports each iteration.
+// progress reports each iteration, and that the training waits for a worker.
 func progress(ctx context.Context, activity string, params lightgbm.Params) func(lightgbm.Iteration) {
 	return func(i lightgbm.Iteration) {
+		if i.Number == 0 {
+			stage.Report(ctx, stage.Progress{Activity: "waiting for other trainings"})
+			return
+		}
 		stage.Report(ctx, stage.Progress{
 			Activity: activity, Done: int64(i.Number), Total: int64(params.NumIterations), Metric: metricAUC, Value: i.AUC,
 		})

@@ -277,6 +277,18 @@ func checkReports(t *testing.T, reports []stage.Progress, d Document, run string
 	}
 }
 
+// A trial that waits for others to be trained is not stuck, and says so.
+func TestWaitingIsProgress(t *testing.T) {
+	var got []string
+	ctx := stage.WithProgress(t.Context(), func(p stage.Progress) { got = append(got, p.Activity) })
+	report := progress(ctx, "training", lightgbm.Params{NumIterations: 5})
+	report(lightgbm.Iteration{})
+	report(lightgbm.Iteration{Number: 1})
+	if want := []string{"waiting for other trainings", "training"}; !slices.Equal(got, want) {
+		t.Errorf("reported was %q, want %q", got, want)
+	}
+}
+
 func TestImportances(t *testing.T) {
 	s := newSetting(t, whole(t))
 	_, trained := s.handle(t.Context(), t)

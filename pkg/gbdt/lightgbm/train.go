@@ -25,7 +25,7 @@ type Options struct {
 
 // Iteration is how the model did on the validation rows after an iteration.
 type Iteration struct {
-	Number  int     `json:"iteration"` // from 1
+	Number  int     `json:"iteration"` // from 1; 0: the training has not begun
 	AUC     float64 `json:"auc"`
 	LogLoss float64 `json:"binary_logloss"`
 }

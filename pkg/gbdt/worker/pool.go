@@ -32,7 +32,7 @@ type Pool struct {
 	free    *semaphore.Weighted // CPUs that no training has
 	observe func(time.Duration) // told how long each training took, rows included
 
-	patience, gathering time.Duration // see there
+	patience, gathering, telling time.Duration // see there
 
 	mu      sync.Mutex
 	workers map[*process]bool // all of them
@@ -55,7 +55,7 @@ func New(ctx context.Context, libraryPath string, limits Limits, observe func(ti
 	}
 	cpus := max(1, limits.CPUs)
 	p := &Pool{
-		id: rand.Text(), patience: patience, gathering: gathering,
+		id: rand.Text(), patience: patience, gathering: gathering, telling: telling,
 		library: libraryPath, cpus: cpus, memory: limits.Memory, free: semaphore.NewWeighted(int64(cpus)),
 		workers: map[*process]bool{}, observe: observe,
 	}
@@ -76,14 +76,15 @@ func (p *Pool) CPUs() int { return p.cpus }
 
 // Train trains as lightgbm.Library.Train does. The rows are streamed to a
 // worker and progress comes back. Options.Threads is limited to the pool's CPUs,
-// which it waits for.
+// which it waits for: meanwhile progress is an Iteration of number 0, every few
+// seconds.
 //
 // A worker that dies, of a crash or for want of memory, is an Internal error
 // with the end of what it printed. Cancelling ctx kills the worker, and is a
 // Transient error. An error of the data is passed on.
 func (p *Pool) Train(ctx context.Context, params lightgbm.Params, o lightgbm.Options, d lightgbm.Data) (*lightgbm.Result, error) {
 	o.Threads = min(max(1, o.Threads), p.cpus)
-	if err := p.free.Acquire(ctx, int64(o.Threads)); err != nil {
+	if err := p.wait(ctx, int64(o.Threads), o.Progress); err != nil {
 		return nil, churn.E("worker.Train", churn.Transient, err)
 	}
 	defer p.free.Release(int64(o.Threads))
@@ -98,6 +99,29 @@ func (p *Pool) Train(ctx context.Context, params lightgbm.Params, o lightgbm.Opt
 		p.observe(time.Since(start))
 	}
 	return r, err
+}
+
+// telling is how often a training says that it waits.
+const telling = 5 * time.Second
+
+// wait takes so many CPUs as soon as those who came before have left them. It says
+// that it waits: who waits for others, however long, is not stuck.
+func (p *Pool) wait(ctx context.Context, cpus int64, tell func(lightgbm.Iteration)) error {
+	if p.free.TryAcquire(cpus) {
+		return nil
+	}
+	taken := make(chan error, 1)
+	go func() { taken <- p.free.Acquire(ctx, cpus) }()
+	for {
+		if tell != nil {
+			tell(lightgbm.Iteration{})
+		}
+		select {
+		case err := <-taken:
+			return err
+		case <-time.After(p.telling):
+		}
+	}
 }
 
 // Close kills all workers. A training under way fails as Transient.

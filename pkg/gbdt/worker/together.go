@@ -66,7 +66,7 @@ func (p *Pool) assemble(ctx context.Context, t *team, machines int, peers *Peers
 	}
 	threads := max(1, min(t.options.Threads, p.cpus)/here)
 	cpus := int64(min(threads*here, p.cpus))
-	if err := p.free.Acquire(ctx, cpus); err != nil {
+	if err := p.wait(ctx, cpus, t.options.Progress); err != nil {
 		return nil, churn.E(opTogether, churn.Transient, err)
 	}
 	disband = func() {

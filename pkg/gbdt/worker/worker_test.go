@@ -278,6 +278,34 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A training that waits for another says so, again and again, and then trains.
+func TestWaiting(t *testing.T) {
+	pool := newPool(t, 1)
+	pool.telling = time.Millisecond
+	ctx, end := context.WithCancel(t.Context())
+	begun := make(chan struct{})
+	var first sync.WaitGroup
+	defer first.Wait()
+	first.Go(func() { _ = endless(ctx, t, pool, func() { close(begun) }) })
+	<-begun
+	var numbers []int
+	r, err := pool.Train(t.Context(), params(3), lightgbm.Options{Progress: func(i lightgbm.Iteration) {
+		if numbers = append(numbers, i.Number); len(numbers) == 5 {
+			end()
+		}
+	}}, makeTable(2000, 500).data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := slices.Index(numbers, 1)
+	if waits < 5 || slices.Max(numbers[:waits]) != 0 || !slices.Equal(numbers[waits:], []int{1, 2, 3}) {
+		t.Errorf("told was %v", numbers)
+	}
+	if len(r.History) != 3 {
+		t.Errorf("the history has %d iterations", len(r.History))
+	}
+}
+
 func TestClose(t *testing.T) {
 	pool := newPool(t, 1)
 	w := only(t, pool)
