@@ -84,16 +84,16 @@ func (w *watch) called() error {
 
 func (w *watch) compare() error {
 	late := look()
-	for begun := time.Now(); late.above(w.early) && time.Since(begun) < w.patience; {
-		time.Sleep(pause)
-		late = look()
+	for over := time.After(w.patience); late.above(w.early); late = look() {
+		select {
+		case <-time.After(pause):
+		case <-over:
+			stacks := make([]byte, 16<<10)
+			return fmt.Errorf("soak: calls leave something behind: %v after %d, %v after %d\n%s",
+				w.early, w.first, late, w.calls, stacks[:runtime.Stack(stacks, true)])
+		}
 	}
-	if !late.above(w.early) {
-		return nil
-	}
-	stacks := make([]byte, 16<<10)
-	return fmt.Errorf("soak: calls leave something behind: %v after %d, %v after %d\n%s",
-		w.early, w.first, late, w.calls, stacks[:runtime.Stack(stacks, true)])
+	return nil
 }
 
 // mark is what a process has at a time.
