@@ -104,7 +104,7 @@ storm: build lightgbm modelservice-dev realstack ## Kill, pause, cut and repeat 
 	$(GO) test ./test -run TestStorm -v -count=1 -timeout 3h
 
 .PHONY: storm-soak
-storm-soak: STORM = {"parts":"real","requests":4000,"models":5,"faults":1100,"inflight":16,"seed":0,"minutes":20,"soak":true}
+storm-soak: STORM = {"parts":"real","requests":7000,"models":5,"faults":1800,"inflight":16,"seed":0,"minutes":20,"soak":60}
 storm-soak: storm ## The same for an hour, in which the services live on, and must not grow
 
 .PHONY: fuzz

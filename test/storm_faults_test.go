@@ -113,7 +113,7 @@ var faultKinds = []fault{
 // possible returns the faults that can happen here.
 func (s *storm) possible() []fault {
 	return slices.DeleteFunc(slices.Clone(faultKinds), func(f fault) bool {
-		return s.config.Soak && f.kills ||
+		return s.config.Soak > 0 && f.kills ||
 			s.disk == nil && f.kind == "store's disk full" ||
 			s.registry == nil && strings.HasPrefix(f.kind, "registry")
 	})
@@ -126,11 +126,11 @@ func (s *storm) faults(r *rand.Rand) {
 	for _, f := range kinds {
 		total += f.weight
 	}
-	for range s.config.Faults {
-		n := r.IntN(total)
-		i := 0
-		for ; n >= kinds[i].weight; i++ {
-			n -= kinds[i].weight
+	end := time.Now().Add(time.Duration(s.config.Soak) * time.Minute)
+	for n := 0; s.config.Soak == 0 && n < s.config.Faults || time.Now().Before(end); n++ {
+		at, i := r.IntN(total), 0
+		for ; at >= kinds[i].weight; i++ {
+			at -= kinds[i].weight
 		}
 		time.Sleep(time.Duration(r.IntN(1500)) * time.Millisecond)
 		if err := kinds[i].strike(s, r); err != nil {

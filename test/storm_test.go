@@ -28,12 +28,12 @@ type stormConfig struct {
 	Seed     uint64 `json:"seed"`
 	Requests int    `json:"requests"`
 	Models   int    `json:"models"`
-	Faults   int    `json:"faults"`
+	Faults   int    `json:"faults"`   // in a soak, no more than how many there are to so many requests
 	Parts    string `json:"parts"`    // embedded, or real: Apache Kafka and MinIO
 	InFlight int    `json:"inflight"` // requests without an end at a time
 	Minutes  int    `json:"minutes"`  // at most, from the last fault to the last end
 	MLflow   bool   `json:"mlflow"`   // is the registry, and can fail as well
-	Soak     bool   `json:"soak"`     // services live on, and what they take must not grow
+	Soak     int    `json:"soak"`     // minutes of faults; services live on, and what they take must not grow
 }
 
 func stormOf(t *testing.T) stormConfig {
@@ -71,7 +71,7 @@ func TestStorm(t *testing.T) {
 	var watched sync.WaitGroup
 	watched.Go(func() { s.vitals.run(watching, s.services) })
 	s.faults(rand.New(rand.NewPCG(c.Seed, 1)))
-	if c.Soak {
+	if c.Soak > 0 {
 		calm()
 	}
 	asked := <-published
@@ -88,7 +88,7 @@ func TestStorm(t *testing.T) {
 	t.Logf("%d records in the log, %d of them repeats; %d dead letters", book.records, book.repeats, book.dead)
 	for _, g := range s.vitals.growths(5 * time.Minute) {
 		t.Log(g)
-		if c.Soak && g.leaks() {
+		if c.Soak > 0 && g.leaks() {
 			t.Errorf("it goes on growing: %s", g)
 		}
 	}
