@@ -40,7 +40,7 @@ func decode(r bus.Record, prefix string) (_ Event, err error) {
 		return Event{}, fmt.Errorf("%d bytes: at most %d are allowed; large things belong in artifacts", n, MaxSize)
 	}
 	name, ok := strings.CutPrefix(r.Topic, prefix)
-	if !ok {
+	if !ok || name == "" {
 		return Event{}, fmt.Errorf("the topic is not under the prefix %q (CHURN_TOPIC_PREFIX)", prefix)
 	}
 	in, err := readRecord(r)
