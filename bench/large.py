@@ -37,8 +37,8 @@ def main():
     parser.add_argument("retrain", nargs="*", help="flags of churnctl retrain, after --")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder, prefix="churn-large-") as folder:
-        result = measure(Path(folder), args)
-    print(json.dumps(result, indent=2) if args.json else table(result))
+        measured = measure(Path(folder), args)
+    print(json.dumps(measured, indent=2) if args.json else table(measured))
 
 
 def measure(folder, args):
@@ -51,7 +51,8 @@ def measure(folder, args):
     try:
         for service in SERVICES:
             stack.start(service, service)
-        ended, seconds["retrain"] = timed("retraining", retrain, stack, data.resolve(), args.retrain)
+        code, seconds["retrain"] = timed("retraining", retrain, stack, data.resolve(), args.retrain)
+        ended = result(stack, code)
     finally:
         peaks = watch.stop()
         stack.stop()
@@ -85,8 +86,12 @@ def took(stack, service):
 
 
 def retrain(stack, data, flags):
-    """Run to its end, which churnctl shows on standard error, and return the run."""
-    code = stack.start("churnctl", "churnctl", "retrain", "--data", data, *flags, quiet=False).wait()
+    """Run to its end, which churnctl shows on standard error, and return its exit code."""
+    return stack.start("churnctl", "churnctl", "retrain", "--data", data, *flags, quiet=False).wait()
+
+
+def result(stack, code):
+    """Return the only run, which has ended with the code."""
     if code not in (0, 3):
         sys.exit(f"churnctl retrain ended with {code}")
     (run,) = json.loads(stack.call("runs", "-o", "json").stdout)

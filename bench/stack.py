@@ -19,7 +19,11 @@ class Stack:
         state.mkdir(parents=True)
         self.state, self.processes, self.env = state, {}, clean() | {"CHURN_STATE_DIR": str(state)} | env
         self.start("up", "churnctl", "up", *flags)
-        self._reach()
+        try:
+            self._reach()
+        except BaseException:
+            self.stop()
+            raise
 
     def start(self, name, program, *args, core=None, quiet=True, **env):
         """Start a program; with a core, it and its children run on that one alone, counted round those there are."""
