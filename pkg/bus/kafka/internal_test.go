@@ -26,6 +26,16 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A member that is killed while its group rebalances is waited for no longer than
+// one that is killed at another time, whatever that time is set to.
+func TestRebalancesWaitForASession(t *testing.T) {
+	for _, c := range []Config{{}, {SessionTimeout: 6 * time.Second}} {
+		if got := c.withDefaults(); got.RebalanceTimeout != got.SessionTimeout || got.SessionTimeout == 0 {
+			t.Errorf("a session of %v, and rebalances wait for %v", got.SessionTimeout, got.RebalanceTimeout)
+		}
+	}
+}
+
 func TestBatchesAreBounded(t *testing.T) {
 	var records []bus.Record
 	for _, n := range []int{10, maxBatch / 2, maxBatch / 2, maxBatch * 3, 10, 10} {

@@ -286,6 +286,7 @@ func TestWaiting(t *testing.T) {
 	begun := make(chan struct{})
 	var first sync.WaitGroup
 	defer first.Wait()
+	defer end()
 	first.Go(func() { _ = endless(ctx, t, pool, func() { close(begun) }) })
 	<-begun
 	var numbers []int
