@@ -186,6 +186,7 @@ func (s *storm) publish(ctx context.Context, first event.Event) []string {
 			s.t.Errorf("encoding %s: %v", e.ID, err)
 			return asked
 		}
+		// What is outstanding is looked at each time: that is how ends are seen.
 		for (s.outstanding(len(asked)) >= s.config.InFlight || !s.due(n)) && ctx.Err() == nil {
 			time.Sleep(50 * time.Millisecond)
 		}
